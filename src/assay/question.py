@@ -1,0 +1,71 @@
+"""The sharp question: what is asked, of which table, for which decision, and what is good enough."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from assay.configuration import read_yaml
+from assay.records import Record
+
+Kind = Literal["regression", "binary", "multiclass"]
+
+Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="Letters, digits, hyphens.")]
+Words = Annotated[str, Meta(min_length=1)]
+
+
+class SuccessMeasure(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How success is measured, and against what."""
+
+    metric: Annotated[str, Meta(description="e.g. mae, rmse, roc_auc, log_loss; default by kind")] = ""
+    baseline: Annotated[
+        str, Meta(description="What is done today, in words; measured as the constant answer")
+    ] = "the same answer for everyone"
+    target: Annotated[float | None, Meta(description="The value the business needs")] = None
+
+
+class Groups(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A column whose values are groups of affected people or things."""
+
+    column: Words
+    why: str = ""
+    sensitive: bool = False
+
+
+class Budget(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the search may spend and use."""
+
+    seconds: Annotated[float, Meta(gt=0, description="Wall-clock seconds for the search")] = 60.0
+    families: Annotated[tuple[str, ...], Meta(description="Allow-list; empty: all installed")] = ()
+    seed: Annotated[int, Meta(ge=0, lt=2**31)] = 0
+
+
+class Question(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The content of ``assay.yaml``."""
+
+    name: Annotated[Name, Meta(description="Name of the project and of its models")]
+    question: Annotated[Words, Meta(description="The question in plain words, ending with '?'")]
+    data: Annotated[Words, Meta(description="Table: path relative to assay.yaml")]
+    target: Annotated[Words, Meta(description="Column that holds the answer")]
+    decision: Annotated[Words, Meta(description="The decision that the answer supports")]
+    owner: Annotated[Words, Meta(description="Who answers for the model: a name or a mail address")]
+    kind: Annotated[Kind | None, Meta(description="Inferred from the target when absent")] = None
+    positive: Annotated[str | None, Meta(description="Binary: the class that is asked for")] = None
+    unit: Annotated[str, Meta(description="Unit of the answer, e.g. USD")] = ""
+    affected_groups: tuple[Groups, ...] = ()
+    success: SuccessMeasure = SuccessMeasure()
+    intended_use: str = ""
+    out_of_scope: Annotated[str, Meta(description="Uses that this model is not made for")] = ""
+    time_column: Annotated[str | None, Meta(description="Split so that the future stays unseen")] = None
+    group_column: Annotated[str | None, Meta(description="Rows of one group never straddle the split")] = None
+    ignore: Annotated[tuple[str, ...], Meta(description="Columns the model must not see")] = ()
+    data_source: Annotated[str, Meta(description="Where the table comes from")] = ""
+    data_licence: str = ""
+    budget: Budget = Budget()
+
+
+def read_question(folder: Path) -> Question:
+    """Read ``assay.yaml`` of a project folder; `InvalidConfig` says what is wrong and where."""
+    return read_yaml(folder / "assay.yaml", Question)
