@@ -1,0 +1,38 @@
+"""Assay: from a business question and a table to a signed model that you can stand behind.
+
+The public names are listed here and loaded on first use, so that ``import assay`` costs
+almost nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from assay.errors import AssayError
+    from assay.policy.policy import Policy
+    from assay.project import Project
+    from assay.question import Question
+    from assay.settings import Settings
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "AssayError": "assay.errors",
+    "Policy": "assay.policy.policy",
+    "Project": "assay.project",
+    "Question": "assay.question",
+    "Settings": "assay.settings",
+}
+__all__ = ["AssayError", "Policy", "Project", "Question", "Settings", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,107 @@
+"""`assay serve` and `assay predict`: from a hallmarked version to an answer over HTTP."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from assay.cli.terminal import Json, emit_facts, emit_json, emit_table, errors, say
+
+VersionArg = Annotated[str, typer.Argument(help="NAME (the newest hallmarked version) or NAME@NUMBER.")]
+
+
+def register(parent: typer.Typer) -> None:
+    """Add this module's commands."""
+    parent.command()(serve)
+    parent.command()(predict)
+
+
+def serve(
+    version: VersionArg,
+    port: Annotated[int, typer.Option(help="TCP port on this machine; 0 takes a free one.")] = 8100,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    background: Annotated[bool, typer.Option("--background", help="Start it and return.")] = False,
+    stop: Annotated[bool, typer.Option("--stop", help="Stop the endpoint of this name.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Serve a version over HTTP, after its hallmark was verified. Ctrl-C stops it.
+
+    Example: assay serve car-price
+    """
+    from assay.project import Project
+
+    with errors(as_json):
+        project = Project.of_version(version)
+        if stop:
+            project.stop_endpoint()
+            _told(as_json, {"endpoint": project.name, "state": "stopped"}, f"Stopped {project.name}.")
+            return
+        endpoint = project.deploy(version, host=host, port=port)
+        facts = {"endpoint": project.name, "url": endpoint.url, "version": endpoint.version}
+        _told(as_json, facts, f"{endpoint.version} answers at {endpoint.url}/score")
+        if not background:
+            if not as_json:
+                say("Stop it with Ctrl-C.")
+            endpoint.wait()
+
+
+def _told(as_json: bool, facts: dict[str, Any], sentence: str) -> None:
+    if as_json:
+        emit_json(facts)
+    else:
+        say(sentence)
+
+
+def predict(
+    version: VersionArg,
+    row: Annotated[
+        str, typer.Argument(help="A JSON object or list of them, @file.json, or - for standard input.")
+    ],
+    url: Annotated[str, typer.Option(help="Endpoint to ask; default: this machine's.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Ask a running endpoint for an answer.
+
+    Example: assay predict car-price @examples/car-price/car.json
+    """
+    from assay.project import Project
+
+    with errors(as_json):
+        answer = Project.of_version(version).endpoint(url).predict(_rows(row))
+        if as_json:
+            emit_json(answer)
+            return
+        for prediction in answer["predictions"]:
+            _show(prediction)
+        say(f"Model {answer['model']}, request {answer['request_id']}.")
+
+
+def _rows(text: str) -> Any:
+    from assay.errors import InvalidFile
+
+    if text == "-":
+        text = sys.stdin.read()
+    elif text.startswith("@"):
+        path = Path(text[1:])
+        if not path.exists():
+            raise InvalidFile(f"There is no file {path.name!r}.", where=str(path))
+        text = path.read_text(encoding="utf-8")
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InvalidFile(
+            "The row is not JSON.",
+            hint='Write it as {"column": value, …}.',
+            where=f"line {error.lineno}, column {error.colno}",
+        ) from None
+
+
+def _show(prediction: dict[str, Any]) -> None:
+    reasons = prediction.get("reasons", ())
+    emit_facts({k: v for k, v in prediction.items() if k not in {"reasons", "index"}})
+    if reasons:
+        emit_table(("reason", "effect"), [(r["text"], r["effect"]) for r in reasons], right=("effect",))

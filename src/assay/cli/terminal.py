@@ -1,0 +1,178 @@
+"""What every command shares: one shape of output, of errors, and of progress."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from assay.errors import AssayError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress as RichProgress
+    from rich.progress import TaskID
+
+    from assay.progress import Progress
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+ProjectArg = Annotated[
+    str, typer.Argument(help="Project folder, or the name of a project that was opened before.")
+]
+
+
+def console(*, to_error: bool = False) -> Console:
+    """A terminal that is as wide as it is, and at least 100 columns where it is not one."""
+    from rich.console import Console
+
+    stream = sys.stderr if to_error else sys.stdout
+    return Console(file=stream, width=None if stream.isatty() else 110, highlight=False)
+
+
+def emit_json(value: Any) -> None:
+    """Print records, or JSON values, as indented JSON."""
+    import msgspec
+
+    body = msgspec.json.encode(value, order="deterministic")
+    sys.stdout.write(msgspec.json.format(body, indent=2).decode() + "\n")
+
+
+def emit_table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    title: str = "",
+    right: Sequence[str] = (),
+) -> None:
+    """Print a table; ``right`` names the columns aligned to the right."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(cell if isinstance(cell, Text) else Text(shown(cell)) for cell in row))
+    console().print(table)
+
+
+def emit_facts(facts: Mapping[str, Any], *, title: str = "") -> None:
+    """Print names and values in two columns."""
+    emit_table(("", ""), list(facts.items()), title=title)
+
+
+def say(text: str = "") -> None:
+    """Print one plain line for a person."""
+    console().print(text, markup=False)
+
+
+def shown(value: Any) -> str:
+    """A value as a person reads it in a cell."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:,.4g}" if abs(value) < 1e5 else f"{value:,.0f}"
+    return str(value)
+
+
+@contextmanager
+def errors(as_json: bool = False) -> Iterator[None]:
+    """Print a deliberate error in the one shape, and leave with its exit code."""
+    try:
+        yield
+    except AssayError as error:
+        print_error(error, as_json=as_json)
+        raise typer.Exit(error.exit_code) from None
+
+
+def print_error(error: AssayError, *, as_json: bool) -> None:
+    """Print the error on standard error; never a traceback, never a cell's value."""
+    if as_json:
+        sys.stderr.write(json.dumps({"error": error.to_dict()}, indent=2) + "\n")
+        return
+    from rich.text import Text
+
+    out = console(to_error=True)
+    out.print(Text.assemble((f"{error.code}: ", "bold red"), error.message))
+    if error.where:
+        out.print(Text(f"  where: {error.where}"))
+    if error.hint:
+        out.print(Text(f"  try:   {error.hint}"))
+
+
+def short(digest: str | None) -> str:
+    """The first twelve digits of a digest, as shown in tables."""
+    return (digest or "").removeprefix("sha256:")[:12] or "–"
+
+
+class Live:
+    """Progress on a terminal: one line a step, a bar and the time left while it works."""
+
+    def __init__(self) -> None:
+        self._console = console(to_error=True)
+        self._bar: RichProgress | None = None
+        self._task: TaskID | None = None
+        self._began = time.monotonic()
+        self._about_s: float | None = None
+
+    def start(self, step: str, *, about_s: float | None = None) -> None:
+        """Show a bar for the step where this is a terminal, else one plain line."""
+        self._began, self._about_s = time.monotonic(), about_s
+        if not self._console.is_terminal:
+            about = f" (about {about_s:.0f} s)" if about_s and about_s > 2 else ""
+            self._console.print(f"  … {step}{about}", markup=False)
+            return
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+        from rich.progress import TimeRemainingColumn
+
+        self._bar = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+            TextColumn("{task.fields[note]}"),
+            console=self._console,
+            transient=True,
+        )
+        self._task = self._bar.add_task(step, total=1.0 if about_s else None, note="")
+        self._bar.start()
+
+    def update(self, fraction: float, note: str = "") -> None:
+        """Move the bar."""
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=fraction, total=1.0, note=note)
+
+    def finish(self, step: str, summary: str) -> None:
+        """Replace the bar with one line that stays."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = self._task = None
+        from rich.text import Text
+
+        took = time.monotonic() - self._began
+        self._console.print(
+            Text.assemble(("✓ ", "green"), (f"{step:<14}", "bold"), f"{summary}  ", (f"{took:.1f} s", "dim"))
+        )
+
+
+def progress(*, as_json: bool) -> Progress:
+    """A live display, or silence where JSON was asked for."""
+    from assay.progress import Silent
+
+    return Silent() if as_json else Live()
+
+
+def answer(value: Any, *, as_json: bool, show: Callable[[], None]) -> None:
+    """Print ``value`` as JSON, or call ``show`` to draw it for a person."""
+    if as_json:
+        emit_json(value)
+    else:
+        show()
