@@ -14,6 +14,35 @@ from assay.errors import InvalidConfig, nearest
 Record = TypeVar("Record")
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML 1.2's core types: ``Yes`` and ``2026-01-31`` stay words, ``1e-3`` is a number.
+
+    PyYAML follows YAML 1.1, where ``positive: Yes`` would arrive as a truth value and an
+    unquoted date as a date object; editors that complete by our JSON Schema follow 1.2.
+    """
+
+
+def _whole_number(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
+    """A YAML 1.2 integer: ``012`` is twelve."""
+    text = str(loader.construct_scalar(node))
+    base = {"0o": 8, "0x": 16}.get(text[:2], 10)
+    return int(text if base == 10 else text[2:], base)
+
+
+_Loader.yaml_implicit_resolvers = {}
+for _tag, _pattern, _first in (
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", "-+0123456789"),
+    ("float", r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", "-+0123456789."),
+    ("float", r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)", "-+."),
+):
+    _Loader.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), list(_first)
+    )
+_Loader.add_constructor("tag:yaml.org,2002:int", _whole_number)
+
+
 def read_yaml(path: Path, record: type[Record]) -> Record:
     """Read ``path`` as ``record``.
 
@@ -34,11 +63,19 @@ def read_yaml(path: Path, record: type[Record]) -> Record:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise InvalidConfig(
-            f"There is no file {path.name!r}.", hint="Run `assay init` to write one.", where=str(path)
+            f"There is no file {path.name!r}.",
+            hint="Run `assay init` to write one.",
+            where=str(path),
         ) from None
     except UnicodeDecodeError:
         raise InvalidConfig(
             f"{path.name} is not UTF-8 text.", hint="Save it as UTF-8.", where=str(path)
+        ) from None
+    except OSError as error:
+        raise InvalidConfig(
+            f"{path.name} cannot be read: {error.strerror}.",
+            hint="Give a readable file.",
+            where=str(path),
         ) from None
     return parse_yaml(text, record, where=str(path))
 
@@ -46,9 +83,13 @@ def read_yaml(path: Path, record: type[Record]) -> Record:
 def parse_yaml(text: str, record: type[Record], *, where: str = "") -> Record:
     """Parse YAML ``text`` as ``record``; see `read_yaml`."""
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        node = yaml.compose(text, Loader=_Loader)
+        value = yaml.load(text, Loader=_Loader)  # noqa: S506  (a SafeLoader)
+    except RecursionError:
+        raise InvalidConfig(
+            "Nested too deeply.", hint="Run `assay init` to see a complete file.", where=where
+        ) from None
+    except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
         raise InvalidConfig(
@@ -62,10 +103,49 @@ def parse_yaml(text: str, record: type[Record], *, where: str = "") -> Record:
             hint="Run `assay init` to see a complete file.",
             where=f"{where}:1",
         )
+    _refuse_repeated_keys(node, where)
     try:
         return msgspec.convert(value, record, strict=True)
     except msgspec.ValidationError as error:
         raise _explain(str(error), node, record, where) from None
+
+
+def locate(path: Path, *steps: str | int) -> str:
+    """``file:line`` of the key that ``steps`` lead to, for what only later code can judge.
+
+    Parameters
+    ----------
+    path : Path
+        A YAML file that `read_yaml` accepted.
+    *steps : str or int
+        Keys and positions from the top: ``"rules", 0, "check"``.
+    """
+    node = yaml.compose(path.read_text(encoding="utf-8"), Loader=_Loader)
+    return f"{path}:{_line(node, list(steps))}"
+
+
+def _refuse_repeated_keys(node: Any, where: str) -> None:
+    """Refuse a key given twice: YAML keeps the last one, and a rule would vanish unsaid."""
+    waiting, seen = [node], set()
+    while waiting:
+        here = waiting.pop()
+        if id(here) in seen or isinstance(here, yaml.ScalarNode):
+            continue
+        seen.add(id(here))
+        if isinstance(here, yaml.SequenceNode):
+            waiting.extend(here.value)
+            continue
+        keys: set[str] = set()
+        for key, value in here.value:
+            name = str(key.value)
+            if name in keys:
+                raise InvalidConfig(
+                    f"Key {name!r} is given twice.",
+                    hint="Keep one of the two.",
+                    where=f"{where}:{key.start_mark.line + 1}",
+                )
+            keys.add(name)
+            waiting.append(value)
 
 
 def _explain(problem: str, node: Any, record: type[Any], where: str) -> InvalidConfig:

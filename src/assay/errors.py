@@ -12,7 +12,7 @@ it without a traceback, HTTP answers it as JSON: one shape everywhere.
     │   ├── InvalidTable       a table cannot carry the question
     │   ├── UnknownColumn      a named column is not in the table
     │   ├── ContractViolation  rows break the contract           HTTP 422
-    │   ├── UnknownName        no such project, run, version, check, family
+    │   ├── UnknownName        no such project, run, version, check, family   HTTP 404
     │   └── MissingExtra       an optional package is not installed
     ├── GateRefused            a person must decide              exit 3   HTTP 409
     ├── ApprovalRefused        this person may not approve this  exit 4   HTTP 403

@@ -1,4 +1,4 @@
-"""The sharp question: what is asked, of which table, for which decision, and what is good enough."""
+"""The sharp question: what is asked, of which table, for which decision, how well."""
 
 from __future__ import annotations
 
@@ -12,14 +12,18 @@ from assay.records import Record
 
 Kind = Literal["regression", "binary", "multiclass"]
 
-Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="Letters, digits, hyphens.")]
+Name = Annotated[
+    str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="Letters, digits, hyphens.")
+]
 Words = Annotated[str, Meta(min_length=1)]
 
 
 class SuccessMeasure(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How success is measured, and against what."""
 
-    metric: Annotated[str, Meta(description="e.g. mae, rmse, roc_auc, log_loss; default by kind")] = ""
+    metric: Annotated[
+        str, Meta(description="e.g. mae, rmse, roc_auc, log_loss; default by kind")
+    ] = ""
     baseline: Annotated[
         str, Meta(description="What is done today, in words; measured as the constant answer")
     ] = "the same answer for everyone"
@@ -29,9 +33,11 @@ class SuccessMeasure(Record, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class Groups(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A column whose values are groups of affected people or things."""
 
-    column: Words
-    why: str = ""
-    sensitive: bool = False
+    column: Annotated[Words, Meta(description="Column of the table")]
+    why: Annotated[str, Meta(description="Why these groups matter")] = ""
+    sensitive: Annotated[
+        bool, Meta(description="Whether the column is about a trait of people that law protects")
+    ] = False
 
 
 class Budget(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -39,7 +45,7 @@ class Budget(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     seconds: Annotated[float, Meta(gt=0, description="Wall-clock seconds for the search")] = 60.0
     families: Annotated[tuple[str, ...], Meta(description="Allow-list; empty: all installed")] = ()
-    seed: Annotated[int, Meta(ge=0, lt=2**31)] = 0
+    seed: Annotated[int, Meta(ge=0, lt=2**31, description="Of the split and the search")] = 0
 
 
 class Question(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -54,16 +60,25 @@ class Question(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     kind: Annotated[Kind | None, Meta(description="Inferred from the target when absent")] = None
     positive: Annotated[str | None, Meta(description="Binary: the class that is asked for")] = None
     unit: Annotated[str, Meta(description="Unit of the answer, e.g. USD")] = ""
-    affected_groups: tuple[Groups, ...] = ()
-    success: SuccessMeasure = SuccessMeasure()
-    intended_use: str = ""
+    affected_groups: Annotated[
+        tuple[Groups, ...],
+        Meta(description="Columns whose groups the answer may treat differently"),
+    ] = ()
+    success: Annotated[
+        SuccessMeasure, Meta(description="How success is measured, and against what")
+    ] = SuccessMeasure()
+    intended_use: Annotated[str, Meta(description="Who uses the answer, and for what")] = ""
     out_of_scope: Annotated[str, Meta(description="Uses that this model is not made for")] = ""
-    time_column: Annotated[str | None, Meta(description="Split so that the future stays unseen")] = None
-    group_column: Annotated[str | None, Meta(description="Rows of one group never straddle the split")] = None
+    time_column: Annotated[
+        str | None, Meta(description="Split so that the future stays unseen")
+    ] = None
+    group_column: Annotated[
+        str | None, Meta(description="Rows of one group never straddle the split")
+    ] = None
     ignore: Annotated[tuple[str, ...], Meta(description="Columns the model must not see")] = ()
     data_source: Annotated[str, Meta(description="Where the table comes from")] = ""
-    data_licence: str = ""
-    budget: Budget = Budget()
+    data_licence: Annotated[str, Meta(description="Licence of the table")] = ""
+    budget: Annotated[Budget, Meta(description="What the search may spend and use")] = Budget()
 
 
 def read_question(folder: Path) -> Question:

@@ -16,10 +16,12 @@ Treatment = Literal["block", "approve", "allow"]
 class Rule(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One check, one limit, and what to do when the data cannot tell."""
 
-    check: Annotated[str, Meta(description="Code of a check, e.g. REL001", pattern=r"^[A-Z]{3}\d{3}$")]
+    check: Annotated[
+        str, Meta(description="Code of a check, e.g. REL001", pattern=r"^[A-Z]{3}\d{3}$")
+    ]
     because: Annotated[str, Meta(description="Why this limit, in words")] = ""
-    at_most: float | None = None
-    at_least: float | None = None
+    at_most: Annotated[float | None, Meta(description="Upper limit of the check's value")] = None
+    at_least: Annotated[float | None, Meta(description="Lower limit of the check's value")] = None
     confidence: Annotated[float, Meta(gt=0.5, lt=1, description="Of the one-sided bound")] = 0.95
     column: Annotated[str, Meta(description="The grouping column, for checks that take one")] = ""
     evidence: Annotated[
@@ -30,33 +32,52 @@ class Rule(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Treatment,
         Meta(description="block, ask the approver to accept it by name (approve), or allow"),
     ] = "block"
-    not_applicable: Treatment = "allow"
+    not_applicable: Annotated[
+        Treatment, Meta(description="What to do when the check has no answer for this data")
+    ] = "allow"
+
+    @property
+    def limit(self) -> str:
+        """The limit in words, e.g. ``at most 0.35``."""
+        if self.at_most is None and self.at_least is None:
+            return "none"
+        if self.at_most is None:
+            return f"at least {self.at_least:.12g}"
+        if self.at_least is None:
+            return f"at most {self.at_most:.12g}"
+        return f"between {self.at_least:.12g} and {self.at_most:.12g}"
 
 
 class Waiver(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A named person sets one rule aside until a day, for a reason."""
 
-    check: str
-    by: Annotated[str, Meta(min_length=1)]
-    reason: Annotated[str, Meta(min_length=1)]
+    check: Annotated[str, Meta(description="Code of the check whose rule is set aside")]
+    by: Annotated[str, Meta(min_length=1, description="Who answers for it")]
+    reason: Annotated[str, Meta(min_length=1, description="Why it may be set aside")]
     until: Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$", description="Last day, YYYY-MM-DD")]
-    column: str = ""
+    column: Annotated[str, Meta(description="Only this grouping column; empty: every one")] = ""
 
 
 class Approvals(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Who must say yes before the hallmark is struck."""
 
-    required: Annotated[int, Meta(ge=0)] = 1
+    required: Annotated[int, Meta(ge=0, description="How many people must approve")] = 1
     four_eyes: Annotated[bool, Meta(description="The person who ran it may not approve it")] = False
 
 
 class Policy(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The content of ``policy.yaml``."""
 
-    name: Annotated[str, Meta(min_length=1)]
-    rules: tuple[Rule, ...] = ()
-    waivers: tuple[Waiver, ...] = ()
-    approvals: Approvals = Approvals()
+    name: Annotated[str, Meta(min_length=1, description="Name of the policy, for people")]
+    rules: Annotated[
+        tuple[Rule, ...], Meta(description="Every rule must pass; no rules permit nothing")
+    ] = ()
+    waivers: Annotated[
+        tuple[Waiver, ...], Meta(description="Rules set aside by a named person until a day")
+    ] = ()
+    approvals: Annotated[
+        Approvals, Meta(description="Who must say yes before the hallmark is struck")
+    ] = Approvals()
 
 
 def read_policy(folder: Path) -> Policy:
