@@ -1,0 +1,1 @@
+"""One model family a module; found through the entry points ``assay.families``."""

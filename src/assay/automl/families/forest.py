@@ -1,0 +1,121 @@
+"""Extremely randomised trees (Geurts, Ernst and Wehenkel 2006)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
+
+from assay.automl.family import Answers, Params, Task, Validation
+from assay.automl.trees import Tree, at_most, plant
+from assay.model.plan import Float32, Float64, TreesMember
+from assay.question import Kind
+
+if TYPE_CHECKING:
+    import optuna
+
+MOST_LEAVES = 20_000
+"""Leaves of one tree at most, so that a forest of a large table stays a graph one can ship."""
+
+
+class ExtraTrees:
+    """Many trees with random cuts, averaged: robust, hardly tuned, unlike boosting."""
+
+    name = "forest"
+    transparent = False
+    tasks: frozenset[Kind] = frozenset({"regression", "binary", "multiclass"})
+    needs = "trees"
+    place = 30
+    stops_early = False
+
+    def candidates(self, task: Task, *, rows: int, columns: int) -> tuple[Params, ...]:  # noqa: ARG002
+        """Nearly full trees first; smoother ones for noisy classes."""
+        if task.kind == "regression":
+            return (
+                {"trees": 100, "features": 0.6, "leaf": 1 if rows < 5000 else 2},
+                {"trees": 100, "features": 1.0, "leaf": 2},
+            )
+        return (
+            {"trees": 100, "features": 0.3, "leaf": 3 if rows < 5000 else 5},
+            {"trees": 100, "features": 0.6, "leaf": 10},
+        )
+
+    def suggest(self, trial: optuna.trial.BaseTrial, task: Task) -> Params:  # noqa: ARG002
+        """Columns looked at for a cut, and rows that a leaf needs."""
+        return {
+            "trees": 100,
+            "features": trial.suggest_float("features", 0.1, 1.0),
+            "leaf": trial.suggest_int("leaf", 1, 40, log=True),
+        }
+
+    def fit(
+        self,
+        X: Float32,
+        y: Answers,
+        *,
+        task: Task,
+        params: Params,
+        seed: int,
+        weights: Float64 | None = None,
+        validation: Validation | None = None,  # noqa: ARG002 - no rounds to choose
+        threads: int = 1,
+    ) -> FittedForest:
+        """Fit scikit-learn's extra trees."""
+        kind = ExtraTreesRegressor if task.kind == "regression" else ExtraTreesClassifier
+        model = kind(
+            n_estimators=params["trees"],
+            max_features=params["features"],
+            min_samples_leaf=min(params["leaf"], len(X)),
+            max_leaf_nodes=MOST_LEAVES if len(X) > MOST_LEAVES else None,
+            random_state=seed,
+            n_jobs=threads,
+        )
+        model.fit(X, y, sample_weight=weights)
+        return FittedForest(params=dict(params), task=task, model=model)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FittedForest:
+    """A fitted forest."""
+
+    params: Params
+    task: Task
+    model: Any
+
+    def predict(self, X: Float32) -> Float64:
+        """Answer rows by scikit-learn."""
+        if self.task.kind == "regression":
+            return np.asarray(self.model.predict(X), dtype=np.float64)[:, None]
+        return self._in_classes(self.model.predict_proba(X))
+
+    def describe(self, columns: tuple[int, ...]) -> TreesMember:
+        """Every tree, its leaves divided by the number of trees."""
+        trees = [self._tree(e.tree_) for e in self.model.estimators_]
+        return plant(
+            trees,
+            family="forest",
+            columns=columns,
+            base=np.zeros(self.task.width),
+            link="identity",
+        )
+
+    def _tree(self, grown: Any) -> Tree:
+        leaf = grown.children_left < 0
+        values = np.where(leaf[:, None], grown.value[:, 0, :], 0.0)
+        if self.task.kind != "regression":
+            values = self._in_classes(values)
+        return Tree(
+            feature=np.where(leaf, 0, grown.feature).astype(np.int32),
+            threshold=np.where(leaf, np.float32(0), at_most(grown.threshold)),
+            left=grown.children_left.astype(np.int32),
+            right=grown.children_right.astype(np.int32),
+            values=values / len(self.model.estimators_),
+        )
+
+    def _in_classes(self, shares: Float64) -> Float64:
+        """Shares of the classes present, as (n, width) over all classes of the task."""
+        full = np.zeros((len(shares), self.task.classes))
+        full[:, self.model.classes_] = shares
+        return full[:, 1:] if self.task.kind == "binary" else full
