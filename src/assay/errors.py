@@ -21,7 +21,8 @@ it without a traceback, HTTP answers it as JSON: one shape everywhere.
     ├── ParityFailed           the graph and the Python model    exit 6   HTTP 500
     │                          disagree
     ├── NotApplicable          no answer exists for this data    exit 7   HTTP 422
-    └── StoreUnavailable       retry, or call the operator       exit 8   HTTP 503
+    ├── StoreUnavailable       retry, or call the operator       exit 8   HTTP 503
+    └── RunBusy                another process works on the run  exit 9   HTTP 409
 """
 
 from __future__ import annotations
@@ -203,6 +204,23 @@ class StoreUnavailable(AssayError):
     code = "store-unavailable"
     exit_code = 8
     http_status = 503
+
+
+class RunBusy(AssayError):
+    """A live process works on this run: wait for it, or stop it."""
+
+    code = "run-busy"
+    exit_code = 9
+    http_status = 409
+
+    def __init__(self, run_id: str, *, host: str, pid: int) -> None:
+        super().__init__(
+            f"Run {run_id!r} is being worked on by process {pid} on {host}.",
+            hint="Wait until it ends, or stop that process and run again: it continues.",
+            where=f"{host}, process {pid}",
+        )
+        self.host = host
+        self.pid = pid
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
