@@ -1,0 +1,82 @@
+"""The sentences in which the gate gives its reasons."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+from assay.assess.finding import Finding
+from assay.policy.policy import Rule
+
+_ROWS = {
+    "held-out": "held-out rows",
+    "cross-fitted": "cross-fitted rows",
+    "table": "rows of the table",
+}
+
+
+def measured(rule: Rule, finding: Finding, status: Literal["met", "not met", "undecided"]) -> str:
+    """What was measured, its bound, the limit and the rows: one sentence.
+
+    ``value``, ``lower`` and ``upper`` of the finding are numbers, and the rule has a limit.
+    """
+    value, lower, upper = finding.value or 0.0, finding.lower or 0.0, finding.upper or 0.0
+    limits = [limit for limit in (rule.at_most, rule.at_least) if limit is not None]
+    digits = _digits(value, lower, upper, *limits)
+    unit = f" {finding.unit}" if finding.unit else ""
+
+    def say(number: float) -> str:
+        return shown(number, digits=digits) + unit
+
+    parts = [f"{finding.measure[:1].upper()}{finding.measure[1:]} is {say(value)}"]
+    if not lower == value == upper:
+        parts.append(_bound(rule, finding, status, say(lower), say(upper)))
+    if rule.at_most is not None and rule.at_least is not None:
+        parts.append(f"the limits are {say(rule.at_least)} and {say(rule.at_most)}")
+    elif rule.at_most is not None:
+        parts.append(f"the limit is {say(rule.at_most)}")
+    else:
+        parts.append(f"at least {say(limits[0])} is asked")
+    rows = _ROWS.get(finding.evidence)
+    counted = f" ({shown(finding.rows)} {rows})" if rows and finding.rows else ""
+    return f"{'; '.join(parts)}{counted}."
+
+
+def shown(number: float, *, digits: int = 3) -> str:
+    """A number for a person: ``digits`` significant digits, whole numbers in full.
+
+    Examples
+    --------
+    >>> shown(0.21349), shown(0.6), shown(12345.6), shown(1.0)
+    ('0.213', '0.6', '12,346', '1')
+    """
+    if number == 0 or not math.isfinite(number):
+        return f"{number:g}"
+    magnitude = math.floor(math.log10(abs(number)))
+    if not -6 <= magnitude < 15:
+        return f"{number:.{digits}g}"
+    places = max(0, digits - 1 - magnitude)
+    text = f"{number:,.{places}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _digits(*numbers: float) -> int:
+    """Fewest digits, from three, that show different numbers as different."""
+    distinct = set(numbers)
+    for digits in range(3, 17):
+        if len({shown(number, digits=digits) for number in distinct}) == len(distinct):
+            return digits
+    return 17
+
+
+def _bound(rule: Rule, finding: Finding, status: str, lower: str, upper: str) -> str:
+    """The bound that the verdict rests on; each bound holds alone at its confidence."""
+    percent = shown(100 * finding.confidence)
+    if status == "undecided":
+        return f"its {percent} % bounds are {lower} and {upper}"
+    if status == "not met":
+        above = rule.at_most is not None and (finding.lower or 0.0) > rule.at_most
+        return f"with {percent} % confidence {f'at least {lower}' if above else f'at most {upper}'}"
+    sides = [f"at least {lower}"] if rule.at_least is not None else []
+    sides += [f"at most {upper}"] if rule.at_most is not None else []
+    return f"with {percent} % confidence {' and '.join(sides)}"
