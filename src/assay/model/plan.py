@@ -10,7 +10,7 @@ fitted and what the graph computes are the same numbers.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ import numpy.typing as npt
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 Int32 = npt.NDArray[np.int32]
+Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +48,8 @@ class MissingEncoder:
 class LevelEncoder:
     """A category as one float32 feature by look-up; ``missing`` is the empty string's value.
 
-    Serves ordinal, frequency and target encoding alike.
+    Serves ordinal, frequency and target encoding alike. ``levels`` are distinct and hold no
+    empty string.
     """
 
     column: str
@@ -67,7 +69,11 @@ class OneHotEncoder:
 
 @dataclass(frozen=True, kw_only=True)
 class DateEncoder:
-    """A date (days since 1970-01-01, double) as month (1-12) and weekday (0 = Monday)."""
+    """A date (days since 1970-01-01, double) as month (1-12) and weekday (0 = Monday).
+
+    A missing value becomes ``fill``; days outside the years 1 to 9999 are brought to the
+    nearest end of them.
+    """
 
     column: str
     fill: float
@@ -143,7 +149,10 @@ class Output:
 
 @dataclass(frozen=True, kw_only=True)
 class Input:
-    """One column the graph takes: ``number`` (double, NaN missing) or ``category`` (string, '' missing)."""
+    """One column the graph takes.
+
+    ``number``: double, NaN where missing. ``category``: string, empty where missing.
+    """
 
     name: str
     kind: Literal["number", "category"]

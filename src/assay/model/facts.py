@@ -1,0 +1,71 @@
+"""What a graph says of itself: the facts that a scorer needs besides the numbers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+from assay.errors import InvalidFile
+from assay.question import Kind
+from assay.records import Record, canonical
+
+FORMAT = 1
+"""Of the graph's inputs, outputs and facts; raised when a scorer must read them otherwise."""
+
+_PREFIX = "assay."
+
+
+class GraphColumn(Record, frozen=True, kw_only=True):
+    """One column the graph takes, and the graph's own name for it."""
+
+    name: str
+    kind: Literal["number", "category"]
+    input: str
+
+
+class GraphFacts(Record, frozen=True, kw_only=True):
+    """Stored in the ONNX model's metadata, one entry per field, each as JSON."""
+
+    kind: Kind
+    classes: tuple[str, ...]
+    coverage: float
+    interval: float | None
+    threshold: float
+    inputs: tuple[GraphColumn, ...]
+    features: tuple[str, ...]
+    families: tuple[str, ...]
+    format: int = FORMAT
+
+    def to_metadata(self) -> dict[str, str]:
+        """As the entries ``assay.kind``, ``assay.inputs`` and so on."""
+        fields = msgspec.to_builtins(self)
+        return {_PREFIX + name: canonical(value).decode() for name, value in fields.items()}
+
+
+def read_facts(metadata: Mapping[str, str]) -> GraphFacts:
+    """Read what `GraphFacts.to_metadata` wrote.
+
+    Raises
+    ------
+    InvalidFile
+        There are no such entries, or they are of a later format.
+    """
+    try:
+        fields = {
+            name.removeprefix(_PREFIX): json.loads(text)
+            for name, text in metadata.items()
+            if name.startswith(_PREFIX)
+        }
+        if fields.get("format", 0) > FORMAT:
+            raise InvalidFile(
+                f"The graph has format {fields['format']}; this version reads up to {FORMAT}.",
+                hint="Upgrade assay.",
+            )
+        return msgspec.convert(fields, GraphFacts)
+    except (msgspec.ValidationError, json.JSONDecodeError, TypeError) as error:
+        raise InvalidFile(
+            "This ONNX graph was not compiled by assay.", hint="Pass the file model.onnx."
+        ) from error
