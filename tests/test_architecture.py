@@ -33,7 +33,10 @@ LAYERS = [
     "schema",
     "stages",
     "run",
+    "documents",
     "lifecycle",
+    "start",
+    "diagnosis",
     "project",
     "cli",
 ]

@@ -6,29 +6,16 @@ leaves digests. Doing a stage twice leaves the same records.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from assay.progress import Progress
-from assay.question import Kind, Question
+from assay.question import Kind
 from assay.records import Record
 
 if TYPE_CHECKING:
-    import polars as pl
-
-    from assay.assess.check import Scored, Subject
-    from assay.assess.finding import Assessment
-    from assay.automl.leaderboard import Leaderboard
-    from assay.automl.search import SearchResult
-    from assay.data.contract import Contract
-    from assay.data.split import Split
-    from assay.model.scorer import Answer, Scorer
-    from assay.policy.gate import Decision
-    from assay.policy.policy import Policy
-    from assay.registry.version import ModelVersion
     from assay.store.store import Store
 
 Stored = TypeVar("Stored", bound=Record)

@@ -11,7 +11,9 @@ import typer
 
 from assay.cli.terminal import Json, emit_facts, emit_json, emit_table, errors, say
 
-VersionArg = Annotated[str, typer.Argument(help="NAME (the newest hallmarked version) or NAME@NUMBER.")]
+VersionArg = Annotated[
+    str, typer.Argument(help="NAME (the newest hallmarked version) or NAME@NUMBER.")
+]
 
 
 def register(parent: typer.Typer) -> None:
@@ -38,7 +40,9 @@ def serve(
         project = Project.of_version(version)
         if stop:
             project.stop_endpoint()
-            _told(as_json, {"endpoint": project.name, "state": "stopped"}, f"Stopped {project.name}.")
+            _told(
+                as_json, {"endpoint": project.name, "state": "stopped"}, f"Stopped {project.name}."
+            )
             return
         endpoint = project.deploy(version, host=host, port=port)
         facts = {"endpoint": project.name, "url": endpoint.url, "version": endpoint.version}
@@ -59,7 +63,8 @@ def _told(as_json: bool, facts: dict[str, Any], sentence: str) -> None:
 def predict(
     version: VersionArg,
     row: Annotated[
-        str, typer.Argument(help="A JSON object or list of them, @file.json, or - for standard input.")
+        str,
+        typer.Argument(help="A JSON object or list of them, @file.json, or - for standard input."),
     ],
     url: Annotated[str, typer.Option(help="Endpoint to ask; default: this machine's.")] = "",
     as_json: Json = False,
@@ -104,4 +109,6 @@ def _show(prediction: dict[str, Any]) -> None:
     reasons = prediction.get("reasons", ())
     emit_facts({k: v for k, v in prediction.items() if k not in {"reasons", "index"}})
     if reasons:
-        emit_table(("reason", "effect"), [(r["text"], r["effect"]) for r in reasons], right=("effect",))
+        emit_table(
+            ("reason", "effect"), [(r["text"], r["effect"]) for r in reasons], right=("effect",)
+        )

@@ -25,9 +25,10 @@ def show(
 
     Example: assay ledger show car-price
     """
-    from assay.project import open_store
+    from assay.settings import Settings
+    from assay.store.store import Store
 
-    with errors(as_json), open_store() as store:
+    with errors(as_json), Store.of(Settings.load()) as store:
         entries = store.ledger.entries(project or None)
         if as_json:
             emit_json(entries)
@@ -35,7 +36,15 @@ def show(
         emit_table(
             ("no.", "at", "project", "action", "by", "subject", "hash"),
             [
-                (e.seq, e.at, e.project, e.action, e.actor, e.subject.removeprefix("sha256:")[:24], short(e.hash))
+                (
+                    e.seq,
+                    e.at,
+                    e.project,
+                    e.action,
+                    e.actor,
+                    e.subject.removeprefix("sha256:")[:24],
+                    short(e.hash),
+                )
                 for e in entries
             ],
             right=("no.",),
@@ -48,9 +57,10 @@ def verify(as_json: Json = False) -> None:
 
     Example: assay ledger verify
     """
-    from assay.project import open_store
+    from assay.settings import Settings
+    from assay.store.store import Store
 
-    with errors(as_json), open_store() as store:
+    with errors(as_json), Store.of(Settings.load()) as store:
         report = store.ledger.verify()
         if as_json:
             emit_json(report)

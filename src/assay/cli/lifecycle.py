@@ -85,7 +85,9 @@ def _ask(given: dict[str, Any]) -> dict[str, Any]:
     groups = given["affected_groups"] or [
         name.strip()
         for name in typer.prompt(
-            "Columns with groups of affected people, separated by commas", default="", show_default=False
+            "Columns with groups of affected people, separated by commas",
+            default="",
+            show_default=False,
         ).split(",")
         if name.strip()
     ]
@@ -94,12 +96,16 @@ def _ask(given: dict[str, Any]) -> dict[str, Any]:
 
 def run(
     project: ProjectArg = Path(),  # type: ignore[assignment]
-    fresh: Annotated[bool, typer.Option(help="Start anew, even if a run can be continued.")] = False,
+    fresh: Annotated[
+        bool, typer.Option(help="Start anew, even if a run can be continued.")
+    ] = False,
     approve: Annotated[
-        str, typer.Option(help="Approve with this note when the gate allows it; else you are asked.")
+        str,
+        typer.Option(help="Approve with this note when the gate allows it; else you are asked."),
     ] = "",
     accept_undecided: Annotated[
-        bool, typer.Option(help="With --approve: accept, by name, each rule the data left undecided.")
+        bool,
+        typer.Option(help="With --approve: accept, by name, each rule the data left undecided."),
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -140,7 +146,9 @@ def _approve(project: Any, done: Any, *, note: str, accept_all: bool, quiet: boo
             return
         if open_rules:
             say(f"To approve means to accept what stayed undecided: {', '.join(open_rules)}.")
-        note = typer.prompt("Approve it? Write why (empty: not now)", default="", show_default=False)
+        note = typer.prompt(
+            "Approve it? Write why (empty: not now)", default="", show_default=False
+        )
         if not note.strip():
             return
         accept_all, how = True, "at the keyboard"

@@ -16,7 +16,9 @@ def register(parent: typer.Typer) -> None:
 
 
 def schema(
-    of: Annotated[str, typer.Argument(help="'question' (assay.yaml) or 'policy' (policy.yaml).")] = "question",
+    of: Annotated[
+        str, typer.Argument(help="'question' (assay.yaml) or 'policy' (policy.yaml).")
+    ] = "question",
 ) -> None:
     """Print the JSON Schema of assay.yaml or policy.yaml, for editors to complete and check.
 
@@ -33,10 +35,11 @@ def doctor(as_json: Json = False) -> None:
 
     Example: assay doctor
     """
-    from assay.project import diagnose
+    from assay.diagnosis import examine
+    from assay.settings import Settings
 
     with errors(as_json):
-        points = diagnose()
+        points = examine(Settings.load())
         if as_json:
             emit_json(points)
         else:

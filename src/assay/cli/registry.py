@@ -61,7 +61,13 @@ def show(version: VersionArg, as_json: Json = False) -> None:
             "approvals": "; ".join(f"{a.by}: {a.note}" for a in registry.approvals(found)),
         }
         if as_json:
-            emit_json({"version": found, "status": facts["status"], "approvals": registry.approvals(found)})
+            emit_json(
+                {
+                    "version": found,
+                    "status": facts["status"],
+                    "approvals": registry.approvals(found),
+                }
+            )
         else:
             emit_facts(facts, title=found.label)
 
@@ -155,5 +161,7 @@ def verify(
         if as_json:
             emit_json(report)
             return
-        emit_table(("checked", "result"), [(name, "✓ " + result) for name, result in report.checked])
+        emit_table(
+            ("checked", "result"), [(name, "✓ " + result) for name, result in report.checked]
+        )
         say(f"The hallmark of {report.version} holds.")

@@ -130,8 +130,13 @@ class Live:
             about = f" (about {about_s:.0f} s)" if about_s and about_s > 2 else ""
             self._console.print(f"  … {step}{about}", markup=False)
             return
-        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
-        from rich.progress import TimeRemainingColumn
+        from rich.progress import (
+            BarColumn,
+            Progress,
+            SpinnerColumn,
+            TextColumn,
+            TimeRemainingColumn,
+        )
 
         self._bar = Progress(
             SpinnerColumn(),
@@ -159,7 +164,9 @@ class Live:
 
         took = time.monotonic() - self._began
         self._console.print(
-            Text.assemble(("✓ ", "green"), (f"{step:<14}", "bold"), f"{summary}  ", (f"{took:.1f} s", "dim"))
+            Text.assemble(
+                ("✓ ", "green"), (f"{step:<14}", "bold"), f"{summary}  ", (f"{took:.1f} s", "dim")
+            )
         )
 
 

@@ -1,0 +1,505 @@
+"""`Project`: the one handle that notebooks, the command line and the studio hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assay.errors import InputError, UnknownName
+from assay.progress import Progress, Silent
+from assay.settings import Settings
+
+if TYPE_CHECKING:
+    from assay.assess.finding import Assessment
+    from assay.data.contract import Contract
+    from assay.data.dataset import Dataset
+    from assay.data.profile import Profile
+    from assay.deploy.targets.local import LocalEndpoint
+    from assay.lifecycle import Board
+    from assay.policy.gate import Decision
+    from assay.policy.policy import Policy
+    from assay.question import Question
+    from assay.registry.registry import Registry
+    from assay.registry.verify import VerificationReport
+    from assay.registry.version import ModelVersion
+    from assay.run import Run
+    from assay.stages import Acquired, Bench, Searched
+    from assay.store.store import Store
+
+
+class Project:
+    """A folder with ``assay.yaml`` and ``policy.yaml``, and all that the store knows of it.
+
+    Examples
+    --------
+    ::
+
+        project = assay.Project.open("examples/car-price")
+        run = project.run()
+        run.leaderboard; run.assessment; run.decision
+        version = project.registry.approve(run.version, note="checked")
+        project.deploy(version).predict({"make": "audi", ...})
+    """
+
+    def __init__(self, folder: Path, *, settings: Settings, progress: Progress) -> None:
+        self.folder = folder
+        self.settings = settings
+        self._progress = progress
+
+    @classmethod
+    def open(
+        cls,
+        place: str | Path = ".",
+        *,
+        settings: Settings | None = None,
+        progress: Progress | None = None,
+    ) -> Project:
+        """Open a project by its folder, or by the name it was opened under before.
+
+        Parameters
+        ----------
+        place : str or Path
+            A folder that holds ``assay.yaml``, or a project's name.
+        settings : Settings, optional
+            By default read from the environment and ``config.yaml`` in the home folder.
+        progress : Progress, optional
+            Told how far long work is; by default nobody is.
+
+        Raises
+        ------
+        InvalidConfig
+            The folder's ``assay.yaml`` is wrong.
+        UnknownName
+            No project has this name.
+        """
+        settings = settings or Settings.load()
+        folder = Path(place)
+        if not (folder / "assay.yaml").is_file() and not folder.is_dir():
+            folder = _remembered_folder(str(place), settings)
+        return cls(folder.resolve(), settings=settings, progress=progress or Silent())
+
+    @classmethod
+    def of_version(cls, version: str, *, settings: Settings | None = None) -> Project:
+        """Open the project that a version (``name@number``, or ``name``) belongs to."""
+        return cls.open(version.partition("@")[0], settings=settings)
+
+    @classmethod
+    def create(
+        cls, folder: str | Path, *, settings: Settings | None = None, **answers: Any
+    ) -> Project:
+        """Lay out a new project; see `assay.start.lay_out` for the answers it takes."""
+        from assay.start import lay_out
+
+        return cls.open(lay_out(Path(folder), **answers), settings=settings)
+
+    @cached_property
+    def question(self) -> Question:
+        """What ``assay.yaml`` asks."""
+        from assay.question import read_question
+
+        return read_question(self.folder)
+
+    @cached_property
+    def policy(self) -> Policy:
+        """What ``policy.yaml`` rules."""
+        from assay.policy.policy import read_policy
+
+        return read_policy(self.folder)
+
+    @property
+    def name(self) -> str:
+        """Name of the project and of its models."""
+        return self.question.name
+
+    @cached_property
+    def store(self) -> Store:
+        """Where everything about it is recorded."""
+        from assay.store.store import Store
+
+        store = Store.of(self.settings)
+        _remember_folder(store, self.name, self.folder)
+        return store
+
+    @cached_property
+    def data(self) -> ProjectData:
+        """Versions of its table."""
+        return ProjectData(self)
+
+    @cached_property
+    def registry(self) -> Registry:
+        """Its model versions."""
+        from assay.registry.registry import Registry
+
+        return Registry(
+            self.store, self.name, actor=self.settings.actor, on_change=self._write_documents
+        )
+
+    def run(self, *, fresh: bool = False) -> Run:
+        """Tell the whole story once; an interrupted run continues after its last finished step.
+
+        Parameters
+        ----------
+        fresh : bool
+            Start anew even where a run could be continued.
+
+        Raises
+        ------
+        InvalidConfig, InvalidTable, InvalidFile
+            The question, the policy or the table cannot carry a run; nothing is lost.
+        RunBusy
+            Another live process works on this run.
+        """
+        from assay.policy.validation import check_policy
+        from assay.run import carry_out, find_interrupted, set_out
+
+        check_policy(self.policy, where=self.folder / "policy.yaml")
+        given = (self.store, self.folder, self.question, self.policy)
+        run = None if fresh else find_interrupted(*given)
+        run = run or set_out(*given, actor=self.settings.actor)
+        carry_out(run, self.store, threads=self.settings.threads, progress=self._progress)
+        self._write_documents(run.registered.version)
+        return run
+
+    def runs(self) -> list[Run]:
+        """Its runs, oldest first."""
+        from assay.run import find_runs
+
+        return find_runs(self.store, self.name)
+
+    def find_run(self, identifier: str = "") -> Run:
+        """A run by its identifier; by default the newest."""
+        runs = self.runs()
+        if not identifier and runs:
+            return runs[-1]
+        for run in runs:
+            if run.id == identifier:
+                return run
+        raise UnknownName("run", identifier or "latest", [r.id for r in runs], where=self.name)
+
+    def search(
+        self, acquired: Acquired | None = None, *, budget_s: float | None = None
+    ) -> Searched:
+        """Record the policy, then search for a model; by default on a newly read table."""
+        from msgspec import structs
+
+        from assay import stages
+
+        question = self.question
+        if budget_s is not None:
+            budget = structs.replace(question.budget, seconds=budget_s)
+            question = structs.replace(question, budget=budget)
+        bench = self._bench()
+        asked = stages.ask(bench, bench.keep(question), bench.keep(self.policy))
+        acquired = acquired or stages.acquire(bench, asked)
+        return stages.search(bench, structs.replace(acquired, asked=asked))
+
+    def assess(self, searched: Searched) -> Assessment:
+        """Measure a compiled model on rows the search never saw."""
+        from assay import stages
+        from assay.assess.finding import Assessment
+
+        bench = self._bench()
+        return bench.load(Assessment, stages.assess(bench, searched).assessment)
+
+    def decide(self, assessment: Assessment) -> Decision:
+        """Hold an assessment against today's policy; records nothing."""
+        from assay.policy.gate import decide
+        from assay.records import now
+
+        return decide(self.policy, assessment, today=now()[:10])
+
+    def deploy(
+        self, version: ModelVersion | str = "", *, host: str = "127.0.0.1", port: int = 0
+    ) -> LocalEndpoint:
+        """Start a local endpoint for a hallmarked version, in a process of its own.
+
+        Parameters
+        ----------
+        version : ModelVersion or str
+            A version, ``name@number``, or empty for the newest hallmarked one.
+        host : str
+            Address to listen on.
+        port : int
+            TCP port; 0 takes a free one.
+
+        Raises
+        ------
+        GateRefused
+            The version has no hallmark, or was retired.
+        VerificationFailed
+            A byte of the bundle is not what the hallmark says.
+        """
+        from assay.deploy.targets.local import LocalEndpoint
+
+        found = self.registry.require_hallmarked(
+            version if version and version != self.name else "hallmarked"
+        )
+        folder = self._endpoint_folder / str(found.number)
+        self.registry.export(found, folder)
+        endpoint = LocalEndpoint.start(
+            folder,
+            name=self.name,
+            host=host,
+            port=port,
+            trusted_keys=[self.store.keys.public_pem()],
+            record_dir=self._endpoint_folder / "predictions",
+        )
+        self.store.ledger.append(
+            self.name,
+            "endpoint started",
+            actor=self.settings.actor,
+            subject=found.label,
+            body={"url": endpoint.url},
+        )
+        return endpoint
+
+    def endpoint(self, url: str = "") -> LocalEndpoint:
+        """The running endpoint of this project on this machine, or the one at ``url``."""
+        from assay.deploy.targets.local import LocalEndpoint
+
+        return (
+            LocalEndpoint.at(url) if url else LocalEndpoint.find(self.name, self._endpoint_folder)
+        )
+
+    def stop_endpoint(self) -> None:
+        """Stop the running endpoint of this project; every prediction stays recorded."""
+        self.endpoint().stop()
+        self.store.ledger.append(self.name, "endpoint stopped", actor=self.settings.actor)
+
+    def status(self) -> Board:
+        """The lifecycle board, worked out from the record."""
+        from assay.lifecycle import draw_board
+
+        return draw_board(self.question, self._facts())
+
+    @property
+    def _endpoint_folder(self) -> Path:
+        return self.settings.home / "endpoints" / self.name
+
+    def _bench(self) -> Bench:
+        """A bench for work step by step, outside a run."""
+        from secrets import token_hex
+
+        from assay.records import now
+        from assay.stages import Bench
+
+        return Bench(
+            store=self.store,
+            project=self.name,
+            folder=self.folder,
+            run=f"by-hand-{now()}-{token_hex(2)}",
+            actor=self.settings.actor,
+            threads=self.settings.threads,
+            progress=self._progress,
+        )
+
+    def _facts(self) -> Any:
+        """What the record holds about the newest run."""
+        from assay.lifecycle import Facts
+
+        runs = self.runs()
+        if not runs:
+            return Facts(folder=str(self.folder))
+        run = runs[-1]
+        label = run.registered.version if run.finished else ""
+        approvals = self.registry.approvals(label) if label else ()
+        started = [
+            e for e in self.store.ledger.entries(self.name) if e.action == "endpoint started"
+        ]
+        return Facts(
+            folder=str(self.folder),
+            **_digests(run),
+            allowed=run.finished and bool(label),
+            version=label,
+            version_status=self.registry.status(label) if label else "",
+            approvals=tuple(f"{a.by}, {a.at[:10]}" for a in approvals),
+            documents=_documents(self.folder / "reports" / run.id),
+            deployed=started[-1].subject if started else "",
+            predictions=self._count_predictions(),
+        )
+
+    def _count_predictions(self) -> int:
+        from assay.deploy.record import count_records
+
+        folder = self._endpoint_folder / "predictions"
+        return count_records(folder) if folder.is_dir() else 0
+
+    def _write_documents(self, version: str) -> None:
+        """Write the documents of the run that made a version, or of the newest run."""
+        from assay.documents import write_documents
+
+        label = version.partition("@")[2] and version
+        run = self.find_run(self.registry.get(label).run if label else "")
+        write_documents(self.store, run, self.folder / "reports" / run.id)
+
+
+class ProjectData:
+    """Versions of a project's table."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+
+    def add(self, source: str | Path | object = None) -> Acquired:
+        """Read a table into an immutable version, profile it, derive the contract, split it.
+
+        Parameters
+        ----------
+        source : path or table, optional
+            A file, or anything with the Arrow capsule interface (pandas, Polars, DuckDB, …);
+            by default the table that the question names.
+        """
+        from assay import stages
+
+        project = self._project
+        bench = project._bench()
+        return stages.acquire_from(bench, project.question, source)
+
+    def versions(self) -> list[Dataset]:
+        """All versions, oldest first."""
+        from msgspec import convert
+
+        from assay.data.dataset import Dataset
+
+        project = self._project
+        return [
+            convert(r.body, Dataset) for r in project.store.records.find("dataset", project.name)
+        ]
+
+    def latest(self) -> Acquired:
+        """The newest version with its profile, contract and split."""
+        from msgspec import convert
+
+        from assay.stages import Acquired
+
+        project = self._project
+        found = project.store.records.latest("acquired", project.name)
+        if found is None:
+            raise UnknownName("dataset version", "latest", (), where=project.name)
+        return convert(found.body, Acquired)
+
+    def profile(self) -> Profile:
+        """What the newest version holds."""
+        from assay.data.profile import Profile
+
+        return Profile.from_json(self._project.store.artifacts.read(self.latest().profile))
+
+    def contract(self) -> Contract:
+        """What every later table and request is held to."""
+        from assay.data.contract import Contract
+
+        return Contract.from_json(self._project.store.artifacts.read(self.latest().contract))
+
+    def check(self, source: str | Path | object) -> dict[str, Any]:
+        """Hold another table to the contract; `ContractViolation` where it breaks it.
+
+        Returns
+        -------
+        dict
+            ``rows``, and ``novelties``: how many rows hold a category or a range never seen.
+        """
+        from collections import Counter
+
+        from assay.data.source import read_table
+
+        contract = self.contract()
+        frame = contract.conform(read_table(source))
+        counts = Counter((column, kind) for _, column, kind in contract.novelties(frame))
+        novelties = [{"column": c, "kind": k, "rows": n} for (c, k), n in sorted(counts.items())]
+        return {"rows": frame.height, "novelties": novelties}
+
+
+def verify(
+    target: str, *, keys: Sequence[str] = (), settings: Settings | None = None
+) -> VerificationReport:
+    """Check a hallmark: of a bundle folder, or of a registered version.
+
+    Parameters
+    ----------
+    target : str
+        A folder that holds ``hallmark.json``, or ``name`` or ``name@number``.
+    keys : sequence of str
+        Public keys (PEM) to trust; by default this store's own.
+
+    Raises
+    ------
+    VerificationFailed
+        Names the file or signature that does not match.
+    """
+    from tempfile import TemporaryDirectory
+
+    from assay.registry.verify import verify_bundle
+
+    settings = settings or Settings.load()
+    if Path(target).is_dir() and not (Path(target) / "assay.yaml").exists():
+        return verify_bundle(Path(target), trusted_keys=list(keys) or [_own_key(settings)])
+    project = Project.of_version(target, settings=settings)
+    version = project.registry.require_hallmarked(target if "@" in target else "hallmarked")
+    with TemporaryDirectory() as folder:
+        bundle = project.registry.export(version, Path(folder) / "bundle")
+        return verify_bundle(bundle, trusted_keys=list(keys) or [project.store.keys.public_pem()])
+
+
+def _own_key(settings: Settings) -> str:
+    from assay.store.store import Store
+
+    with Store.of(settings) as store:
+        return store.keys.public_pem()
+
+
+def _remember_folder(store: Store, name: str, folder: Path) -> None:
+    from assay.records import digest
+
+    body = {"folder": str(folder)}
+    latest = store.records.latest("project", name)
+    if latest is None or latest.body != body:
+        key = f"{(latest.number if latest else 0) + 1}:{digest(str(folder).encode())}"
+        store.records.add_numbered("project", name, body, key)
+
+
+def _remembered_folder(name: str, settings: Settings) -> Path:
+    from assay.store.store import Store
+
+    with Store.of(settings) as store:
+        latest = store.records.latest("project", name)
+        known = store.records.projects()
+    if latest is None:
+        raise UnknownName("project", name, known, where=str(settings.home))
+    folder = Path(latest.body["folder"])
+    if not (folder / "assay.yaml").is_file():
+        raise InputError(
+            f"The folder of project {name!r} is not where it was.",
+            hint="Open it by its new path: assay status path/to/folder",
+            where=str(folder),
+        )
+    return folder
+
+
+def _digests(run: Run) -> dict[str, Any]:
+    """Digests that the run's finished steps left."""
+    found: dict[str, Any] = {}
+    for step in run.steps.values():
+        result: Mapping[str, Any] = step.result
+        found.update({k: v for k, v in result.items() if k in _FACTS})
+    return found
+
+
+_FACTS = frozenset(
+    {
+        "policy_entry",
+        "started_entry",
+        "dataset",
+        "profile",
+        "contract",
+        "split",
+        "leaderboard",
+        "parity",
+        "assessment",
+        "decision",
+    }
+)
+
+
+def _documents(folder: Path) -> dict[str, str]:
+    return {p.name: str(p) for p in sorted(folder.iterdir())} if folder.is_dir() else {}
