@@ -1,0 +1,1 @@
+"""Wire protocols: what a request and an answer look like to a client."""
