@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shutil
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -68,8 +67,8 @@ class FolderStore:
     def put(self, body: bytes) -> str:
         """Keep ``body``; returns its digest."""
         name = f"sha256:{hashlib.sha256(body).hexdigest()}"
-        if not self._is_whole(name):
-            with self._answering():
+        with self._answering():
+            if not self._is_whole(name):
                 partial, written = self._write_partial((body,))
                 self._install(partial, written)
         return name
@@ -190,10 +189,9 @@ class FolderStore:
         try:
             yield
         except OSError as error:
-            free = shutil.disk_usage(self.root).free if self.root.exists() else 0
             raise StoreUnavailable(
                 f"The artifact cannot be written: {error.strerror or error}.",
-                hint=f"{free // 2**20} MiB are free there; check space and permissions.",
+                hint="Check the free space and the permissions of the folder.",
                 where=str(self.root),
             ) from error
 

@@ -9,6 +9,7 @@ from typing import Any, Self
 import sqlalchemy as sa
 
 from assay.errors import StoreUnavailable
+from assay.settings import Settings
 from assay.store import schema
 from assay.store.artifacts import ArtifactStore, FolderStore
 from assay.store.database import Database
@@ -60,6 +61,11 @@ class Store:
             database.close()
             raise
         return cls(database, folder, Keys(keys))
+
+    @classmethod
+    def of(cls, settings: Settings) -> Store:
+        """Open the store that the settings name; see `open`."""
+        return cls.open(settings.store_url, settings.artifacts, settings.keys)
 
     @property
     def url(self) -> str:

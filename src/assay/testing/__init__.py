@@ -5,8 +5,11 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-_HOME = {"FamilyExam": "assay.testing.family"}
-__all__ = ["FamilyExam"]
+_HOME = {
+    "ArtifactStoreExam": "assay.testing.artifact_store",
+    "FamilyExam": "assay.testing.family",
+}
+__all__ = ["ArtifactStoreExam", "FamilyExam"]
 
 
 def __getattr__(name: str) -> Any:
