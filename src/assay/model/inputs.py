@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
 
 from assay.data.contract import Contract
 from assay.errors import ContractViolation, InputError, UnknownColumn
 from assay.model.plan import Array, Input
+
+if TYPE_CHECKING:
+    import polars as pl
 
 _CATEGORY_KINDS = ("category", "text")
 _MICROSECONDS_A_DAY = 86_400_000_000
@@ -90,6 +93,8 @@ def _column(item: Input, frame: pl.DataFrame) -> Array:
 
 
 def _numbers(series: pl.Series) -> Array:
+    import polars as pl  # a scoring server has no tables, so it need not load them
+
     kind = series.dtype
     if kind == pl.Date:
         series = series.cast(pl.Int32)
@@ -102,6 +107,8 @@ def _numbers(series: pl.Series) -> Array:
 
 
 def _texts(series: pl.Series) -> Array:
+    import polars as pl  # as above
+
     kind = series.dtype
     if not (kind in (pl.String, pl.Categorical, pl.Null) or isinstance(kind, pl.Enum)):
         raise _wrong_kind(series, "text")

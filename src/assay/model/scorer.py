@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnxruntime as ort
-import polars as pl
 
 from assay.errors import InvalidFile, UnknownColumn
 from assay.model.answer import Answer, class_answer, regression_answer
 from assay.model.facts import read_facts
 from assay.model.inputs import graph_inputs, row_count
 from assay.model.plan import Array, Input
+
+if TYPE_CHECKING:
+    import polars as pl
 
 BATCH_ROWS = 65_536
 """Rows that go through the graph at once; bounds memory."""
