@@ -65,6 +65,7 @@ def graph_inputs(inputs: Sequence[Input], frame: pl.DataFrame) -> dict[str, Arra
     Examples
     --------
     >>> from datetime import date
+    >>> import polars as pl
     >>> frame = pl.DataFrame({"sold": [date(1970, 1, 2), None], "make": ["audi", None]})
     >>> kinds = (Input(name="sold", kind="number"), Input(name="make", kind="category"))
     >>> {k: v.ravel().tolist() for k, v in graph_inputs(kinds, frame).items()}
