@@ -16,7 +16,6 @@ _HOME = {
     "default_metric": "assay.automl.metrics",
     "find_metric": "assay.automl.metrics",
     "SearchResult": "assay.automl.search",
-    "search": "assay.automl.search",
     "SearchSpec": "assay.automl.spec",
 }
 __all__ = [
@@ -31,7 +30,6 @@ __all__ = [
     "default_metric",
     "find_families",
     "find_metric",
-    "search",
 ]
 
 

@@ -1,0 +1,155 @@
+"""The training rows as a search needs them: inputs, answers as numbers, folds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from assay.automl.family import Answers, Task
+from assay.automl.features import Inputs, answers_of
+from assay.data.contract import Column, Contract
+from assay.errors import InputError, InvalidTable, UnknownColumn
+from assay.model.inputs import graph_inputs, plan_inputs
+from assay.model.plan import Float64, Input
+from assay.question import Kind
+
+Rows = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """Training rows; ``y`` is the answer or the class number, ``folds`` a number a row."""
+
+    task: Task
+    target: str
+    classes: tuple[str, ...]
+    columns: tuple[Column, ...]
+    inputs: tuple[Input, ...]
+    table: Inputs
+    y: Answers
+    folds: Rows
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return len(self.y)
+
+    @property
+    def fold_numbers(self) -> tuple[int, ...]:
+        """The folds that occur, in order."""
+        return tuple(int(k) for k in np.unique(self.folds))
+
+    @property
+    def answers(self) -> Float64:
+        """The answers as columns that can be averaged by level."""
+        return answers_of(self.y, self.task)
+
+    def some(self, rows: Rows) -> Inputs:
+        """The inputs of some rows."""
+        return {name: column[rows] for name, column in self.table.items()}
+
+
+def pose(
+    frame: pl.DataFrame,
+    *,
+    contract: Contract,
+    kind: Kind,
+    target: str,
+    folds: Sequence[int] | npt.NDArray[np.integer],
+    positive: str | None = None,
+) -> Problem:
+    """Read the training rows.
+
+    Raises
+    ------
+    UnknownColumn
+        The target is not in the table.
+    InvalidTable
+        A row has no answer, there are fewer than two folds, or the answers do not fit the kind.
+    """
+    if target not in frame.columns:
+        raise UnknownColumn(target, frame.columns)
+    answers = frame.get_column(target)
+    if answers.null_count():
+        raise InvalidTable(
+            f"{answers.null_count()} training rows have no value in the target {target!r}.",
+            hint="Leave rows without an answer out of the training rows.",
+        )
+    fold_of = np.asarray(folds, dtype=np.int64)
+    if len(fold_of) != len(frame) or len(np.unique(fold_of)) < 2:
+        raise InvalidTable(
+            f"{len(frame)} training rows need a fold number each, in two folds or more.",
+            hint="Split the table with `assay.data.split_rows`.",
+        )
+    classes, y = _read_answers(answers, kind, positive)
+    inputs = plan_inputs(contract)
+    return Problem(
+        task=Task(kind=kind, classes=len(classes)),
+        target=target,
+        classes=classes,
+        columns=contract.features,
+        inputs=inputs,
+        table=graph_inputs(inputs, frame),
+        y=y,
+        folds=fold_of,
+    )
+
+
+def _read_answers(
+    answers: pl.Series, kind: Kind, positive: str | None
+) -> tuple[tuple[str, ...], Answers]:
+    if kind == "regression":
+        return (), _numbers(answers)
+    labels = class_labels(answers)
+    classes = tuple(sorted(set(labels)))
+    _check_classes(classes, kind, answers.name, positive)
+    if kind == "binary" and positive == classes[0]:
+        classes = (classes[1], classes[0])
+    position = {label: i for i, label in enumerate(classes)}
+    return classes, np.array([position[label] for label in labels], dtype=np.int64)
+
+
+def class_labels(answers: pl.Series) -> list[str]:
+    """Class names as text; whole numbers without a decimal point, booleans as true and false.
+
+    Examples
+    --------
+    >>> class_labels(pl.Series([1.0, 0.0])), class_labels(pl.Series([True]))
+    (['1', '0'], ['true'])
+    """
+    if answers.dtype.is_float() and bool((answers == answers.round(0)).all()):
+        answers = answers.cast(pl.Int64)
+    return [str(label) for label in answers.cast(pl.String).to_list()]
+
+
+def _numbers(answers: pl.Series) -> Float64:
+    if not answers.dtype.is_numeric():
+        raise InvalidTable(
+            f"The target {answers.name!r} is not a number, so this is no regression.",
+            hint="Set `kind: binary` or `kind: multiclass`, or make the column numeric.",
+        )
+    y = np.asarray(answers.cast(pl.Float64).to_numpy(), dtype=np.float64)
+    if not np.isfinite(y).all() or np.ptp(y) == 0:
+        raise InvalidTable(
+            f"The target {answers.name!r} is not finite everywhere, or the same in every row.",
+            hint="There must be something to predict; remove infinite answers.",
+        )
+    return y
+
+
+def _check_classes(classes: tuple[str, ...], kind: Kind, name: str, positive: str | None) -> None:
+    if len(classes) < 2 or (kind == "binary" and len(classes) > 2):
+        raise InvalidTable(
+            f"The target {name!r} has {len(classes)} classes in the training rows, "
+            f"which is not {kind}.",
+            hint="A binary target has two classes, a multiclass target two or more.",
+        )
+    if kind == "binary" and positive is not None and positive not in classes:
+        raise InputError(
+            "The positive class does not occur in the training rows.",
+            hint="Set `positive` to one of the target's two values.",
+        )
