@@ -126,7 +126,8 @@ def _predict_member(member: Member, features: Float32) -> Float64:
 
 def _regression(output: Output, mean: Float64) -> Answer:
     def back(x: Float64) -> Float64:
-        return np.exp(x) if output.transform == "log" else x
+        with np.errstate(over="ignore"):
+            return np.exp(x) if output.transform == "log" else x
 
     if output.interval is None:
         return regression_answer(back(mean))

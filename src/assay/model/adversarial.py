@@ -1,0 +1,163 @@
+"""Rows made to find a disagreement between a plan and its graph: special values in each column.
+
+They are built from the plan itself: every kind of boundary it has, set into real rows one
+column at a time. `assay.model.split_rows` does the same for the splits of trees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from assay.model.encode import FIRST_DAY, LAST_DAY
+from assay.model.plan import (
+    Array,
+    DateEncoder,
+    LevelEncoder,
+    ModelPlan,
+    NumberEncoder,
+    OneHotEncoder,
+)
+
+EXTREMES = (
+    *(-np.inf, -1e308, -1e30, -(2.0**53), -1.0, -0.0, 0.0, 5e-324, 1.0, 16_777_217.0),
+    *(2.0**53, 2.0**53 + 2.0, 1.7e9, 1.7e12, 1.7e18, 1e30, 1e308, np.inf),
+)
+"""Among them: 2^24 + 1, which is no float32; the end of the whole doubles; and the time now as
+an epoch in seconds, milliseconds and nanoseconds."""
+
+MAX_ROWS = 4_000
+"""Of one case."""
+
+BASE_ROWS = 8
+"""Real rows into which each special value is set, at most."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of one case; ``columns`` names, row by row, the column that was set, or is empty."""
+
+    case: str
+    inputs: dict[str, Array]
+    columns: tuple[str, ...]
+
+
+@dataclass
+class RowMaker:
+    """Collects changed copies of real rows."""
+
+    real: Mapping[str, Array]
+    bases: list[int] = field(default_factory=list)
+    columns: list[str] = field(default_factory=list)
+    changes: dict[str, list[tuple[int, object]]] = field(default_factory=dict)
+
+    def add(self, base: int, column: str, changes: Mapping[str, object]) -> None:
+        """Add real row ``base`` with other values in some columns; ``column`` is the one meant."""
+        for name, value in changes.items():
+            self.changes.setdefault(name, []).append((len(self.bases), value))
+        self.bases.append(base)
+        self.columns.append(column)
+
+    def rows(self, case: str) -> Rows:
+        """All rows added."""
+        picked = np.array(self.bases, dtype=np.int64)
+        inputs = {name: array[picked] for name, array in self.real.items()}
+        for name, changes in self.changes.items():
+            for row, value in changes:
+                inputs[name][row, 0] = value
+        return Rows(case, inputs, tuple(self.columns))
+
+
+def value_cases(plan: ModelPlan, real: Mapping[str, Array], *, seed: int = 0) -> list[Rows]:
+    """Special values in each column in turn.
+
+    Parameters
+    ----------
+    plan : ModelPlan
+    real : mapping of str to ndarray, shape (n, 1)
+        Real rows, at least one.
+
+    Returns
+    -------
+    list of Rows
+        Missing and empty cells, unseen categories and near misses of known ones, every level,
+        extreme numbers, bounds and fills of the encoders, days of the calendar; cases that the
+        plan has no columns for are left out.
+    """
+    numbers = [i.name for i in plan.inputs if i.kind == "number"]
+    texts = [i.name for i in plan.inputs if i.kind == "category"]
+    levels = {name: column_levels(plan, name) for name in texts}
+    cases: dict[str, dict[str, Sequence[object]]] = {
+        "missing and empty cells": {name: [np.nan] for name in numbers} | {n: [""] for n in texts},
+        "unseen categories": {name: unseen_words(levels[name]) for name in texts},
+        "every category": {name: levels[name] for name in texts},
+        "extreme numbers": dict.fromkeys(numbers, EXTREMES),
+        "bounds and fills": {name: _bounds(plan, name) for name in numbers},
+        "days of the calendar": {name: _days(plan, name) for name in numbers},
+    }
+    rng = np.random.default_rng(seed)
+    made = [_set_values(case, values, real, rng) for case, values in cases.items()]
+    return [rows for rows in made if rows.columns]
+
+
+def column_levels(plan: ModelPlan, column: str) -> list[str]:
+    """The categories of a column that some encoder knows, `MAX_ROWS` at most."""
+    own = [
+        e.levels
+        for e in plan.encoders
+        if e.column == column and isinstance(e, (LevelEncoder, OneHotEncoder))
+    ]
+    return list(dict.fromkeys(level for levels in own for level in levels))[:MAX_ROWS]
+
+
+def unseen_words(levels: Sequence[str]) -> list[str]:
+    """New words, and near misses of known ones: other case, blanks, a letter less, a NUL."""
+    near = [
+        miss
+        for level in levels[:20]
+        for miss in (level.upper(), level.lower(), f" {level}", f"{level} ", f"{level}\0")
+    ]
+    new = ["never seen", "é", "e\u0301", "\U0001f697", " ", "\0", "NaN", "None", "\0" * 3]
+    known = {"", *levels}
+    return [word for word in dict.fromkeys([*new, *near]) if word not in known]
+
+
+def calendar_year() -> Array:
+    """The days of 2024: every month with every weekday."""
+    return np.arange(366.0) + 19_723.0
+
+
+def _set_values(
+    case: str,
+    values: Mapping[str, Sequence[object]],
+    real: Mapping[str, Array],
+    rng: np.random.Generator,
+) -> Rows:
+    total = sum(len(own) for own in values.values())
+    copies = max(1, min(BASE_ROWS, MAX_ROWS // max(1, total)))
+    n = len(next(iter(real.values())))
+    maker = RowMaker(real)
+    for column, own in values.items():
+        for value in own:
+            for base in rng.integers(n, size=copies):
+                maker.add(int(base), column, {column: value})
+    return maker.rows(case)
+
+
+def _bounds(plan: ModelPlan, column: str) -> list[float]:
+    """Ends of the encoders of a number, with the doubles next to them."""
+    own = [e for e in plan.encoders if e.column == column and isinstance(e, NumberEncoder)]
+    ends = np.array([v for e in own for v in (e.low, e.high, e.fill, e.offset)])
+    around = [ends, np.nextafter(ends, -np.inf), np.nextafter(ends, np.inf)]
+    return [float(v) for v in np.unique(np.concatenate(around))]
+
+
+def _days(plan: ModelPlan, column: str) -> list[float]:
+    """Every month with every weekday; leap days; ends of years; ends of the calendar."""
+    if not any(e.column == column and isinstance(e, DateEncoder) for e in plan.encoders):
+        return []
+    turns = np.array([-719_103.0, -25_509.0, -1.0, -0.5, 10_956.0, 11_016.0, 11_017.0])
+    ends = np.array([FIRST_DAY - 1, FIRST_DAY, FIRST_DAY + 0.5, LAST_DAY, LAST_DAY + 1])
+    return [float(v) for v in np.concatenate([calendar_year(), turns, ends])]

@@ -1,0 +1,228 @@
+"""The proof that the graph, the plan and the fitted model give the same answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+import onnxruntime
+import polars as pl
+
+from assay.errors import InvalidTable, ParityFailed
+from assay.model.adversarial import Rows, value_cases
+from assay.model.answer import Answer
+from assay.model.encode import encode
+from assay.model.inputs import graph_inputs
+from assay.model.plan import Array, Float32, Float64, ModelPlan
+from assay.model.reference import combine, member_predictions
+from assay.model.scorer import Scorer
+from assay.model.split_rows import split_rows
+from assay.records import Record, digest
+
+LIMIT = 1e-5
+"""Allowed difference: of probabilities as it is, of values relative to their size."""
+
+Native = Callable[[Float32], Sequence[Array]]
+"""From the plan's features to each member's prediction by the library that fitted it, after
+its link, shape (n, n_outputs), in the plan's order."""
+
+
+class ParityCase(Record, frozen=True, kw_only=True):
+    """One kind of rows, and the largest difference among graph, plan and fitted model."""
+
+    name: str
+    rows: int
+    worst: float
+    limit: float
+    label_changes: int
+    """Rows whose label differs though their probabilities are no tie."""
+    column: str = ""
+    """The column that was set in the worst row; empty for rows as they came."""
+
+
+class ParityReport(Record, frozen=True, kw_only=True):
+    """That the graph was proved equal to the fitted model, on which rows and within what."""
+
+    rows: int
+    cases: tuple[ParityCase, ...]
+    ok: bool
+    limit: float
+    graph: str
+    """Digest of the graph."""
+    opset: int
+    ml_opset: int
+    splits: int
+    """Splits in all trees."""
+    splits_tried: int
+    """Splits with rows on both sides of them among the cases."""
+    versions: dict[str, str]
+
+
+def prove_parity(
+    plan: ModelPlan, graph: bytes, frame: pl.DataFrame, native: Native, *, seed: int = 0
+) -> ParityReport:
+    """Compare the graph, the plan evaluated in NumPy, and the fitted model itself.
+
+    Parameters
+    ----------
+    plan : ModelPlan
+    graph : bytes
+        From `compile_plan`.
+    frame : polars.DataFrame
+        Real rows, at least one; typed as the contract types them.
+    native : callable
+        From features to the members' own predictions; see `Native`.
+    seed : int
+        Chooses the real rows into which special values are set.
+
+    Returns
+    -------
+    ParityReport
+        Always ``ok``.
+
+    Raises
+    ------
+    ParityFailed
+        Some answer differs by more than `LIMIT`, or is not a finite number, or a label
+        differs off a tie. Says in which case and column, and by how much.
+    InvalidTable
+        There are no real rows.
+
+    Notes
+    -----
+    Cases: the real rows; missing and empty cells, unseen categories, every category, extreme
+    numbers, bounds and days, in each column; and both sides of the splits of trees. Values
+    are compared relative to themselves, or to the typical value on the real rows where that is
+    larger.
+    """
+    if frame.is_empty():
+        raise InvalidTable("Parity needs at least one real row.", hint="Pass training rows.")
+    scorer = Scorer(graph)
+    real = graph_inputs(plan.inputs, frame)
+    splits = split_rows(plan, real, seed=seed)
+    cases = [Rows("real rows", real, ("",) * frame.height), *value_cases(plan, real, seed=seed)]
+    if splits.tried:
+        cases.append(splits.rows)
+    judge = _Judge(plan, scorer, native, _typical(scorer.score(real)))
+    results = tuple(judge.compare(case) for case in cases)
+    opsets = {o.domain: o.version for o in onnx.load_model_from_string(graph).opset_import}
+    return ParityReport(
+        rows=sum(case.rows for case in results),
+        cases=results,
+        ok=True,
+        limit=LIMIT,
+        graph=digest(graph),
+        opset=opsets[""],
+        ml_opset=opsets["ai.onnx.ml"],
+        splits=splits.splits,
+        splits_tried=splits.tried,
+        versions={
+            "numpy": np.__version__,
+            "onnx": onnx.__version__,
+            "onnxruntime": onnxruntime.__version__,
+        },
+    )
+
+
+@dataclass(frozen=True)
+class _Judge:
+    plan: ModelPlan
+    scorer: Scorer
+    native: Native
+    typical: float
+
+    def compare(self, case: Rows) -> ParityCase:
+        """The case's result; `ParityFailed` where something differs."""
+        features = encode(self.plan, case.inputs)
+        described = member_predictions(self.plan, features)
+        fitted = self._fitted(features, described)
+        graph = self.scorer.score(case.inputs)
+        by_plan, by_library = combine(self.plan, described), combine(self.plan, fitted)
+        pairs = {
+            "the graph and the plan": (graph, by_plan),
+            "the graph and the fitted model": (graph, by_library),
+        }
+        worst, column = 0.0, ""
+        for names, (one, other) in pairs.items():
+            gaps = self._gaps(one, other)
+            row = int(gaps.argmax())
+            if not gaps[row] <= LIMIT:
+                raise self._failed(case, names, row, float(gaps[row]))
+            changed = self._label_changes(one, other)
+            if changed.any():
+                raise self._relabelled(case, names, int(changed.argmax()), int(changed.sum()))
+            if gaps[row] > worst:
+                worst, column = float(gaps[row]), case.columns[row]
+        return ParityCase(
+            name=case.case,
+            rows=len(case.columns),
+            worst=worst,
+            limit=LIMIT,
+            label_changes=0,
+            column=column,
+        )
+
+    def _fitted(self, features: Float32, described: list[Float64]) -> list[Array]:
+        fitted = [np.asarray(p, dtype=np.float64) for p in self.native(features)]
+        if [p.shape for p in fitted] != [p.shape for p in described]:
+            raise ParityFailed(
+                "The fitted model's predictions have other shapes than the plan's members.",
+                hint="Give one array a member, of shape (rows, outputs), in the plan's order.",
+            )
+        return fitted
+
+    def _gaps(self, one: Answer, other: Answer) -> Float64:
+        """Largest difference of each row; infinite where an answer is no finite number."""
+        if one.probabilities is not None and other.probabilities is not None:
+            gaps = np.abs(one.probabilities - other.probabilities).max(axis=1)
+        else:
+            values = zip(_values(one), _values(other), strict=True)
+            with np.errstate(invalid="ignore"):
+                gaps = np.max([self._relative(a, b) for a, b in values], axis=0)
+        return np.where(np.isfinite(gaps), gaps, np.inf)
+
+    def _relative(self, one: Float64, other: Float64) -> Float64:
+        return np.asarray(np.abs(one - other) / np.maximum(np.abs(other), self.typical))
+
+    def _label_changes(self, one: Answer, other: Answer) -> Array:
+        if one.label is None or other.label is None or other.probabilities is None:
+            return np.zeros(len(one.prediction), dtype=bool)
+        if len(other.classes) == 2:
+            tie = np.abs(other.prediction - self.plan.output.threshold) <= LIMIT
+        else:
+            ordered = np.sort(other.probabilities, axis=1)
+            tie = ordered[:, -1] - ordered[:, -2] <= LIMIT
+        return np.asarray((one.label != other.label) & ~tie)
+
+    def _failed(self, case: Rows, names: str, row: int, gap: float) -> ParityFailed:
+        by = f"differ by {gap:.2g}" if np.isfinite(gap) else "are not both finite numbers"
+        return ParityFailed(
+            f"{_place(case, row)}: {names} {by}; allowed is {LIMIT:g}.",
+            hint="The model is not published. Search again, and report this as a fault.",
+            where=case.columns[row],
+        )
+
+    def _relabelled(self, case: Rows, names: str, row: int, count: int) -> ParityFailed:
+        return ParityFailed(
+            f"{_place(case, row)}: {names} give another label on {count} rows that are no tie.",
+            hint="The model is not published. Search again, and report this as a fault.",
+            where=case.columns[row],
+        )
+
+
+def _values(answer: Answer) -> list[Float64]:
+    values = (answer.prediction, answer.lower, answer.upper)
+    return [v for v in values if v is not None]
+
+
+def _typical(answer: Answer) -> float:
+    """Median size of the predictions that are not 0; 1 where all are."""
+    sizes = np.abs(answer.prediction)
+    return float(np.median(sizes[sizes > 0])) if np.any(sizes > 0) else 1.0
+
+
+def _place(case: Rows, row: int) -> str:
+    column = case.columns[row]
+    return f"Case {case.case!r}" + (f", column {column!r}" if column else "")
