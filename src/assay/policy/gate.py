@@ -267,7 +267,8 @@ def _further_rows(rule: Rule, finding: Finding) -> int | None:
         return None
     try:
         needed = max(finding.rows * (width / distance) ** 2 for width, distance in sides)
-        return max(1, math.ceil(needed - finding.rows))
+        # Rounding in the last place must not cost a row.
+        return max(1, math.ceil(needed * (1 - 1e-12) - finding.rows))
     except OverflowError:
         return None
 

@@ -50,7 +50,9 @@ def shown(number: float, *, digits: int = 3) -> str:
     >>> shown(0.21349), shown(0.6), shown(12345.6), shown(1.0)
     ('0.213', '0.6', '12,346', '1')
     """
-    if number == 0 or not math.isfinite(number):
+    if number == 0:
+        return "0"
+    if not math.isfinite(number):
         return f"{number:g}"
     magnitude = math.floor(math.log10(abs(number)))
     if not -6 <= magnitude < 15:

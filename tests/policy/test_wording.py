@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assay.policy.wording import shown
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0.0, "0"),
+        (-0.0, "0"),
+        (1.0, "1"),
+        (0.1 + 0.2, "0.3"),
+        (-0.2134, "-0.213"),
+        (99.96, "100"),
+        (1234.5, "1,234"),
+        (0.000123456, "0.000123"),
+        (1.5e-9, "1.5e-09"),
+        (3e20, "3e+20"),
+        (math.inf, "inf"),
+    ],
+)
+def test_numbers_read_as_people_write_them(number: float, text: str) -> None:
+    assert shown(number) == text
+
+
+@given(st.floats(-1e300, 1e300))
+def test_what_is_shown_is_near_what_it_is(number: float) -> None:
+    assert math.isclose(float(shown(number).replace(",", "")), number, rel_tol=0.0051)
