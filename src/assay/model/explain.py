@@ -9,9 +9,9 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
 
 from assay.errors import InvalidTable, UnknownColumn
 from assay.model.answer import Answer, Bool, Int64
@@ -19,6 +19,9 @@ from assay.model.inputs import graph_inputs, row_count
 from assay.model.plan import Array, Float64, Input
 from assay.model.scorer import BATCH_ROWS, Scorer
 from assay.records import Record
+
+if TYPE_CHECKING:
+    import polars as pl
 
 Reference = Mapping[str, float | str | None]
 """One value a column; None where it is missing. Plain JSON."""
@@ -67,6 +70,7 @@ def reference_row(inputs: Sequence[Input], frame: pl.DataFrame) -> dict[str, flo
     Examples
     --------
     >>> inputs = (Input(name="age", kind="number"), Input(name="make", kind="category"))
+    >>> import polars as pl
     >>> frame = pl.DataFrame({"age": [20.0, 30.0, None], "make": ["bmw", "audi", "bmw"]})
     >>> reference_row(inputs, frame)
     {'age': 20.0, 'make': 'bmw'}
