@@ -1,0 +1,405 @@
+"""Split rows into a part to learn from and a part that the search never sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from assay.data.contract import Contract
+from assay.data.kinds import label_text
+from assay.errors import InvalidTable
+from assay.question import Kind, Question
+from assay.records import Record
+
+HELD_OUT = 0.25
+FEWEST_HELD_OUT = 30
+MOST_HELD_OUT = 20_000
+SMALL = 1_000
+"""Below this many rows there are ten folds rather than five."""
+_FOLDS, _FOLDS_SMALL, _FEWEST_FOLDS = 5, 10, 3
+_MOST_STRATA = 10
+_ROWS_A_STRATUM = 20
+_REPETITIVE = 0.5
+
+Ints = npt.NDArray[np.int64]
+Pair = tuple[Ints, Ints]
+
+
+class Split(Record, frozen=True, kw_only=True):
+    """Which rows are learned from, which are held out, and the folds of the former."""
+
+    train: tuple[int, ...]
+    """Row numbers of the table, ascending."""
+    test: tuple[int, ...]
+    """Row numbers of the held-out part, ascending."""
+    folds: tuple[int, ...]
+    """Fold of each training row, in the order of ``train``, from 0. Where folds are ordered,
+    -1 marks the earliest rows, which are only ever learned from."""
+    how: str
+    """In words."""
+    seed: int
+    repeats: tuple[tuple[int, ...], ...] = ()
+    """Further assignments to folds, for repeated cross-validation of small tables."""
+    ordered: bool = False
+    """Whether folds follow time: fold k is judged by what was learned from the rows before."""
+    left_out: int = 0
+    """Rows in neither part: they share a group with held-out rows, but are older."""
+
+    def pairs(self, repeat: int = 0) -> tuple[Pair, ...]:
+        """Rows to fit on and rows to validate on, of each fold.
+
+        Parameters
+        ----------
+        repeat : int
+            0 for ``folds``, k for ``repeats[k - 1]``.
+
+        Returns
+        -------
+        tuple of (fit, validate)
+            Arrays of positions in ``train`` (not row numbers), ascending.
+
+        Examples
+        --------
+        >>> split = Split(train=(2, 5, 7), test=(1,), folds=(0, 1, 0), how="", seed=0)
+        >>> [(fit.tolist(), validate.tolist()) for fit, validate in split.pairs()]
+        [([1], [0, 2]), ([0, 2], [1])]
+        """
+        fold = np.asarray(self.repeats[repeat - 1] if repeat else self.folds, dtype=np.int64)
+        numbers = range(int(fold.max(initial=-1)) + 1)
+        fits = [fold < k if self.ordered else fold != k for k in numbers]
+        return tuple(
+            (np.flatnonzero(fit), np.flatnonzero(fold == k))
+            for k, fit in zip(numbers, fits, strict=True)
+        )
+
+
+@dataclass(frozen=True)
+class _Units:
+    """Sets of rows that stay together: groups, or else rows that are the same in every cell."""
+
+    of_row: Ints
+    """Unit of each row, from 0."""
+    rows: Ints
+    """Rows of each unit."""
+    strata: Ints
+    """Stratum of each unit: what all parts get the same share of."""
+
+
+def split_rows(
+    frame: pl.DataFrame,
+    question: Question,
+    *,
+    kind: Kind,
+    seed: int,
+    contract: Contract | None = None,
+) -> Split:
+    """Split rows into training and held-out rows, and training rows into folds.
+
+    A quarter is held out: at least 30 rows if that leaves two thirds to learn from, at most
+    20,000. There are five folds, ten below 1,000 rows: there a fit on nine tenths of the rows
+    is much closer to the final one, and cheap. Classes, or quantiles of a number, have the same
+    share in every part. With a group column no group is on both sides. With a time column the
+    held-out rows are the latest, and each fold is judged by what was learned from earlier rows.
+    Rows that are the same in every cell stay together, so that memory does not count as skill;
+    except where most rows are such repeats, which then are coincidence.
+
+    Parameters
+    ----------
+    frame : pl.DataFrame
+        The usable rows, as `check_table` gives them.
+    question : Question
+        Names target, group column and time column.
+    kind : {"regression", "binary", "multiclass"}
+        From `infer_kind`.
+    seed : int
+        The same seed and rows give the same split.
+    contract : Contract, optional
+        Its identifiers and ignored columns do not count when rows are compared.
+
+    Raises
+    ------
+    InvalidTable
+        There are too few groups, or too few distinct times.
+    """
+    if question.time_column is not None:
+        return _by_time(frame, question, seed)
+    units = _units(frame, question, kind, contract)
+    rng = np.random.default_rng(seed)
+    held_out = _hold_out(units, _held_out_rows(frame.height), rng)
+    in_test = held_out[units.of_row]
+    train, test = np.flatnonzero(~in_test), np.flatnonzero(in_test)
+    count = _fold_count(frame, question, kind, units, train)
+    assigned = [
+        _deal(units, ~held_out, count, rng)[units.of_row][train]
+        for _ in range(3 if frame.height < SMALL else 1)
+    ]
+    return Split(
+        train=tuple(train.tolist()),
+        test=tuple(test.tolist()),
+        folds=tuple(assigned[0].tolist()),
+        repeats=tuple(tuple(fold.tolist()) for fold in assigned[1:]),
+        how=_how(frame, question, kind, units, held_out=len(test), folds=count),
+        seed=seed,
+    )
+
+
+def _held_out_rows(rows: int) -> int:
+    least = min(FEWEST_HELD_OUT, rows // 3)
+    return min(max(round(HELD_OUT * rows), least), MOST_HELD_OUT)
+
+
+def _units(
+    frame: pl.DataFrame, question: Question, kind: Kind, contract: Contract | None
+) -> _Units:
+    if question.group_column is not None:
+        of_row = _group_codes(frame[question.group_column])
+        if int(of_row.max()) + 1 < _FEWEST_FOLDS:
+            raise InvalidTable(
+                f"The group column {question.group_column!r} has fewer than three groups.",
+                hint="Groups are kept whole, so at least three are needed to learn and to test.",
+                where="assay.yaml: group_column",
+            )
+    else:
+        of_row = _repeats(frame, question, contract)
+    rows = np.bincount(of_row)
+    if kind == "regression" and question.group_column is not None:
+        return _Units(of_row, rows, np.zeros(rows.size, dtype=np.int64))
+    return _Units(of_row, rows, _strata(frame[question.target], of_row, rows, kind))
+
+
+def _group_codes(groups: pl.Series) -> Ints:
+    """A code from 0 for each group; rows without a group are one group each."""
+    codes = groups.rank("dense").cast(pl.Int64).fill_null(0).to_numpy().copy()
+    alone = np.flatnonzero(codes == 0)
+    codes[alone] = codes.max(initial=0) + 1 + np.arange(alone.size)
+    return _packed(codes)
+
+
+def _repeats(frame: pl.DataFrame, question: Question, contract: Contract | None) -> Ints:
+    """A code from 0 for each distinct row."""
+    apart = set(question.ignore)
+    if contract is not None:
+        apart |= {c.name for c in contract.columns if c.role in {"identifier", "ignored"}}
+    compared = frame.select(name for name in frame.columns if name not in apart)
+    codes = _packed(compared.hash_rows().to_numpy())
+    repetitive = int(codes.max()) + 1 < _REPETITIVE * frame.height
+    return np.arange(frame.height) if repetitive else codes
+
+
+def _packed(codes: npt.NDArray[np.int64] | npt.NDArray[np.uint64]) -> Ints:
+    """The same partition, numbered from 0 by first appearance."""
+    _, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
+    order = np.empty(first.size, dtype=np.int64)
+    order[np.argsort(first)] = np.arange(first.size)
+    return np.asarray(order[inverse], dtype=np.int64)
+
+
+def _strata(target: pl.Series, of_row: Ints, rows: Ints, kind: Kind) -> Ints:
+    """Stratum of each unit: its most frequent class, or the quantile bin of its mean target."""
+    if kind == "regression":
+        means = np.bincount(of_row, weights=target.cast(pl.Float64).to_numpy()) / rows
+        bins = int(np.clip(rows.size // _ROWS_A_STRATUM, 1, _MOST_STRATA))
+        ranks = np.argsort(np.argsort(means, kind="stable"), kind="stable")
+        return np.asarray(ranks * bins // rows.size, dtype=np.int64)
+    classes = label_text(target).rank("dense").cast(pl.Int64).to_numpy() - 1
+    width = int(classes.max()) + 1
+    counts = np.zeros((rows.size, width), dtype=np.int64)
+    np.add.at(counts, (of_row, classes), 1)
+    # The rarest class a unit holds names it, so that rare classes are spread first.
+    rarity = np.bincount(classes, minlength=width)
+    return np.asarray(np.where(counts > 0, rarity, rarity.max() + 1).argmin(axis=1), dtype=np.int64)
+
+
+def _hold_out(units: _Units, wanted: int, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
+    """Which units are held out: of each stratum its share of rows, at random."""
+    chosen = np.zeros(units.rows.size, dtype=bool)
+    total = int(units.rows.sum())
+    strata = [np.flatnonzero(units.strata == s) for s in range(int(units.strata.max()) + 1)]
+    exact = np.array([units.rows[members].sum() * wanted / total for members in strata])
+    quotas = _rounded(exact, wanted, at_most=[_spare(units.rows[members]) for members in strata])
+    for members, quota in zip(strata, quotas.tolist(), strict=True):
+        shuffled = rng.permutation(members)
+        fitting = shuffled[units.rows[shuffled] <= max(quota, 1)]
+        before = np.cumsum(units.rows[fitting]) - units.rows[fitting]
+        chosen[fitting[before + units.rows[fitting] / 2 <= quota]] = True
+    if not chosen.any():
+        chosen[units.rows.argmin()] = True
+    return chosen
+
+
+def _spare(rows: Ints) -> int:
+    """Rows that a stratum can give away while one unit of it stays."""
+    return int(rows.sum() - rows.max()) if rows.size else 0
+
+
+def _rounded(exact: npt.NDArray[np.float64], wanted: int, *, at_most: list[int]) -> Ints:
+    """Whole quotas near the exact ones that add up (method of largest remainders)."""
+    quotas = np.minimum(np.floor(exact).astype(np.int64), at_most)
+    room = np.asarray(at_most) > quotas
+    order = np.argsort(-(exact - quotas), kind="stable")
+    order = order[room[order]][: max(0, wanted - int(quotas.sum()))]
+    quotas[order] += 1
+    return quotas
+
+
+def _fold_count(
+    frame: pl.DataFrame, question: Question, kind: Kind, units: _Units, train: Ints
+) -> int:
+    most = _FOLDS_SMALL if frame.height < SMALL else _FOLDS
+    left = np.unique(units.of_row[train]).size
+    if kind == "binary":
+        rarer = min(label_text(frame[question.target])[train].value_counts()["count"])
+        most = min(most, max(rarer, _FEWEST_FOLDS))
+    return max(2, min(most, left))
+
+
+def _deal(units: _Units, kept: npt.NDArray[np.bool_], folds: int, rng: np.random.Generator) -> Ints:
+    """Fold of each kept unit; the other units get 0 and are not looked at.
+
+    The units of a stratum, large ones first and equal ones at random, are dealt in rounds to
+    the folds that have the fewest of its rows. A fold that is ahead of the others by more than
+    the largest unit of the round sits it out.
+    """
+    dealt = np.zeros(units.rows.size, dtype=np.int64)
+    total = np.zeros(folds, dtype=np.int64)
+    for stratum in range(int(units.strata.max()) + 1):
+        members = np.flatnonzero(kept & (units.strata == stratum))
+        members = members[np.lexsort((rng.random(members.size), -units.rows[members]))]
+        sizes = np.zeros(folds, dtype=np.int64)
+        start = 0
+        while start < members.size:
+            order = np.lexsort((rng.random(folds), total, sizes))
+            order = order[sizes[order] < sizes[order[0]] + units.rows[members[start]]]
+            hand = members[start : start + order.size]
+            dealt[hand] = order[: hand.size]
+            sizes[order[: hand.size]] += units.rows[hand]
+            total[order[: hand.size]] += units.rows[hand]
+            start += hand.size
+    return dealt
+
+
+def _how(
+    frame: pl.DataFrame,
+    question: Question,
+    kind: Kind,
+    units: _Units,
+    *,
+    held_out: int,
+    folds: int,
+) -> str:
+    parts = [f"{held_out} of {frame.height} rows held out at random"]
+    if kind != "regression":
+        parts[0] += ", classes in equal shares"
+    elif question.group_column is None:
+        parts[0] += ", quantiles of the target in equal shares"
+    parts.append(f"{folds} folds")
+    if question.group_column is not None:
+        parts.append(f"groups of {question.group_column!r} kept whole")
+    elif units.rows.size < frame.height:
+        parts.append("rows that repeat another kept together with it")
+    if kind != "regression":
+        counts = label_text(frame[question.target]).value_counts()["count"]
+        if rare := int((counts < folds).sum()):
+            parts.append(
+                f"{rare} {'class has' if rare == 1 else 'classes have'} fewer rows than folds"
+            )
+    return "; ".join(parts) + "."
+
+
+def _by_time(frame: pl.DataFrame, question: Question, seed: int) -> Split:
+    """Held-out rows are the latest; folds follow each other in time."""
+    moments = _moments(frame[str(question.time_column)])
+    test_rows = _latest(moments, _held_out_rows(frame.height))
+    if test_rows is None:
+        raise InvalidTable(
+            f"The time column {question.time_column!r} has too few distinct times.",
+            hint="At least three are needed: rows of one time stay on one side.",
+            where="assay.yaml: time_column",
+        )
+    groups = None
+    train_rows = np.flatnonzero(~test_rows)
+    if question.group_column is not None:
+        groups = _group_codes(frame[question.group_column])
+        train_rows = train_rows[~np.isin(groups[train_rows], groups[test_rows])]
+        _check_left(train_rows, question)
+    wanted = _FOLDS_SMALL if frame.height < SMALL else _FOLDS
+    folds = _blocks(_last(moments, groups, train_rows), wanted + 1) - 1
+    left_out = int((~test_rows).sum()) - train_rows.size
+    return Split(
+        train=tuple(train_rows.tolist()),
+        test=tuple(np.flatnonzero(test_rows).tolist()),
+        folds=tuple(folds.tolist()),
+        how=_how_in_time(frame, question, int(test_rows.sum()), folds, left_out),
+        seed=seed,
+        ordered=True,
+        left_out=left_out,
+    )
+
+
+def _moments(times: pl.Series) -> Ints:
+    """Rank of each row's time from 1; 0, the earliest, where it is missing."""
+    return cast("Ints", times.rank("dense").cast(pl.Int64).fill_null(0).to_numpy())
+
+
+def _latest(moments: Ints, wanted: int) -> npt.NDArray[np.bool_] | None:
+    """The latest rows, cut between two times, as near to ``wanted`` rows as that allows."""
+    times, counts = np.unique(moments, return_counts=True)
+    if times.size < _FEWEST_FOLDS:
+        return None
+    after = np.cumsum(counts[::-1])[::-1]
+    cut = 2 + int(np.abs(after[2:] - wanted).argmin())
+    return np.asarray(moments >= times[cut], dtype=bool)
+
+
+def _check_left(train: Ints, question: Question) -> None:
+    if train.size < _FEWEST_HELD_BACK:
+        raise InvalidTable(
+            f"Nearly every group of {question.group_column!r} has rows among the latest.",
+            hint="Split by time or by group, not by both.",
+            where="assay.yaml: group_column",
+        )
+
+
+_FEWEST_HELD_BACK = 10
+
+
+def _last(moments: Ints, groups: Ints | None, train: Ints) -> Ints:
+    """What orders each training row: its time, or the last time of its group."""
+    if groups is None:
+        return moments[train]
+    codes = _packed(groups[train])
+    last = np.zeros(int(codes.max()) + 1, dtype=np.int64)
+    np.maximum.at(last, codes, moments[train])
+    # Ties between groups are broken by the group, so that none is cut in two.
+    return np.asarray(last[codes] * last.size + codes, dtype=np.int64)
+
+
+def _blocks(order: Ints, wanted: int) -> Ints:
+    """Consecutive blocks from 0 of about equal size, cut only between distinct values."""
+    values, inverse, counts = np.unique(order, return_inverse=True, return_counts=True)
+    before = np.cumsum(counts) - counts
+    block = before * min(wanted, values.size) // order.size
+    _, packed = np.unique(block, return_inverse=True)
+    return np.asarray(packed[inverse], dtype=np.int64)
+
+
+def _how_in_time(
+    frame: pl.DataFrame, question: Question, held_out: int, folds: Ints, left_out: int
+) -> str:
+    parts = [
+        f"The latest {held_out} of {frame.height} rows by {question.time_column!r} held out",
+        f"{int(folds.max()) + 1} folds in order of time, each judged by what came before it",
+    ]
+    if question.group_column is not None:
+        parts.append(
+            f"groups of {question.group_column!r} kept whole, in the order of their last row, "
+            f"and {left_out} older rows of held-out groups left out"
+        )
+    missing = frame[str(question.time_column)].null_count()
+    if missing:
+        parts.append(f"{missing} rows without a time counted as earliest")
+    return "; ".join(parts) + "."

@@ -1,0 +1,150 @@
+"""Whether a table can carry the question: said before any time is spent on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from assay.data.kinds import infer_kind, label_text
+from assay.errors import InvalidTable, UnknownColumn, nearest
+from assay.question import Question
+
+FEWEST_ROWS = 20
+"""Rows with a target that a table needs: below, neither learning nor testing means anything."""
+
+
+@dataclass(frozen=True)
+class CheckedTable:
+    """The rows a question can use, and how many it cannot."""
+
+    frame: pl.DataFrame
+    dropped: int
+    """Rows without a target."""
+
+
+def check_table(frame: pl.DataFrame, question: Question) -> CheckedTable:
+    """Check that a table can carry the question.
+
+    Parameters
+    ----------
+    frame : pl.DataFrame
+        As `read_table` gives it.
+    question : Question
+        Names the target and the other columns that must be there.
+
+    Returns
+    -------
+    CheckedTable
+        The rows with a target, in their order.
+
+    Raises
+    ------
+    UnknownColumn
+        A column that the question names is not in the table.
+    InvalidTable
+        The target is missing everywhere, constant, infinite or of too rare a class; there are
+        fewer than `FEWEST_ROWS` usable rows; no column is left to learn from; or the class
+        asked for does not occur.
+    """
+    _check_names(frame, question)
+    usable = frame.filter(pl.col(question.target).is_not_null())
+    _check_target(usable, question)
+    _check_features(usable, question)
+    return CheckedTable(usable, frame.height - usable.height)
+
+
+def _check_names(frame: pl.DataFrame, question: Question) -> None:
+    named = [("target", question.target)]
+    named += [("group_column", name) for name in [question.group_column] if name is not None]
+    named += [("time_column", name) for name in [question.time_column] if name is not None]
+    named += [("ignore", name) for name in question.ignore]
+    named += [("affected_groups", group.column) for group in question.affected_groups]
+    for key, name in named:
+        if name not in frame.columns:
+            raise UnknownColumn(name, frame.columns, where=f"assay.yaml: {key}")
+        if key != "target" and name == question.target and key != "affected_groups":
+            raise InvalidTable(
+                f"Column {name!r} is the target and cannot be the {key} too.",
+                hint="Take it out of one of the two.",
+                where=f"assay.yaml: {key}",
+            )
+
+
+def _check_target(usable: pl.DataFrame, question: Question) -> None:
+    target = usable[question.target]
+    where = "assay.yaml: target"
+    if usable.is_empty():
+        raise InvalidTable(
+            f"The target {target.name!r} is missing in every row.",
+            hint="Choose a column that holds the answers of the past.",
+            where=where,
+        )
+    if usable.height < FEWEST_ROWS:
+        raise InvalidTable(
+            f"The table has {_count(usable.height)} with a target.",
+            hint=f"At least {FEWEST_ROWS} are needed; a few hundred are better.",
+            where=where,
+        )
+    if target.n_unique() == 1:
+        raise InvalidTable(
+            f"The target {target.name!r} is the same in every row.",
+            hint="There is nothing to learn; choose another target or add rows.",
+            where=where,
+        )
+    infinite = int(target.is_infinite().sum()) if target.dtype.is_float() else 0
+    if infinite:
+        raise InvalidTable(
+            f"The target {target.name!r} is infinite in {_count(infinite)}.",
+            hint="Correct these cells or leave them empty.",
+            where=where,
+        )
+    _check_classes(usable, question)
+
+
+def _count(rows: int) -> str:
+    return "one row" if rows == 1 else f"{rows} rows"
+
+
+def _check_classes(usable: pl.DataFrame, question: Question) -> None:
+    kind, _ = infer_kind(usable, question)
+    if kind != "binary":
+        if question.positive is not None:
+            raise InvalidTable(
+                f"The question names a positive class, but is a {kind} question.",
+                hint="Leave out `positive`.",
+                where="assay.yaml: positive",
+            )
+        return
+    labels = label_text(usable[question.target])
+    classes = sorted(labels.unique())
+    if question.positive is not None and question.positive not in classes:
+        raise InvalidTable(
+            f"The target {labels.name!r} has no class {question.positive!r}.",
+            hint=nearest(question.positive, classes),
+            where="assay.yaml: positive",
+        )
+    rarer = min(labels.value_counts()["count"])
+    if rarer < 2:
+        raise InvalidTable(
+            f"The rarer class of {labels.name!r} has one row.",
+            hint="At least two are needed: one to learn from and one to test on.",
+            where="assay.yaml: target",
+        )
+
+
+def _check_features(usable: pl.DataFrame, question: Question) -> None:
+    apart = {question.target, question.group_column, question.time_column, *question.ignore}
+    columns = [name for name in usable.columns if name not in apart]
+    if not columns:
+        raise InvalidTable(
+            "The table has no column to learn from.",
+            hint="Add columns, or take some out of `ignore`.",
+            where="assay.yaml: ignore",
+        )
+    levels = usable.select(pl.col(columns).drop_nulls().n_unique()).row(0)
+    if max(levels) < 2:
+        raise InvalidTable(
+            "Every column but the target is constant or empty.",
+            hint="Add columns that differ between rows.",
+        )
