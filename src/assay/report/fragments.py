@@ -1,0 +1,163 @@
+"""Rich notebook output: small pieces of HTML, styled inline, escaped, without scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from assay.assess.finding import Assessment
+from assay.automl.leaderboard import Leaderboard
+from assay.data.profile import Profile
+from assay.policy.gate import Decision, Outcome
+from assay.report import story
+from assay.report.strip import bound_strip
+from assay.report.wording import (
+    NONE,
+    PRINCIPLES,
+    STATUS_SHAPES,
+    between,
+    bounds,
+    count,
+    counted,
+    duration,
+    number,
+    sentence,
+    share,
+    span,
+)
+
+_CELL = "text-align:left;vertical-align:top;padding:.3em 1em .3em 0"
+_BOX = "font-family:system-ui,sans-serif;line-height:1.45;max-width:60em"
+
+
+class Drawn(str):
+    """HTML that this module made and need not escape."""
+
+    __slots__ = ()
+
+
+def html_leaderboard(leaderboard: Leaderboard) -> str:
+    """What the search tried, as an HTML fragment."""
+    rows = [
+        (
+            f"#{t.number} {t.family}",
+            number(t.score) if t.score is not None else t.status,
+            between(t.low, t.high),
+            share(t.weight) if t.weight else NONE,
+            "yes" if t.transparent else "no",
+            duration(t.fit_s),
+        )
+        for t in leaderboard.trials
+    ]
+    metric = story.metric_name(leaderboard.metric)
+    return _fragment(
+        "Leaderboard",
+        f"{leaderboard.why} {metric} of the ensemble: {number(leaderboard.ensemble_score)}; "
+        f"of the constant answer: {number(leaderboard.baseline)}; {leaderboard.better} is better.",
+        _table(
+            "Trials, best first", ("Trial", metric, "Interval", "Weight", "Readable", "Fit"), rows
+        ),
+    )
+
+
+def html_decision(decision: Decision) -> str:
+    """How every rule ended, as an HTML fragment."""
+    rows = [
+        (
+            f"{STATUS_SHAPES[outcome.status]} {outcome.status}",
+            outcome.title + (f": {outcome.column}" if outcome.column else ""),
+            sentence(outcome.reason),
+            _strip(outcome),
+        )
+        for outcome in decision.outcomes
+    ]
+    verdict = "Allowed" if decision.allowed else "Refused"
+    words = ", ".join(f"{count(t.rules)} {t.status}" for t in story.tallies(decision))
+    return _fragment(
+        verdict,
+        sentence(words or "the policy holds no rule"),
+        _table("Rule by rule", ("Status", "Rule", "Why", "Interval and limit"), rows),
+    )
+
+
+def html_assessment(assessment: Assessment) -> str:
+    """All findings by principle, as an HTML fragment."""
+    rows = [
+        (
+            PRINCIPLES[found.principle],
+            found.title + (f": {found.column}" if found.column else ""),
+            story.measured(found) if found.applies else sentence(f"does not apply: {found.reason}"),
+            story.interval(found),
+            story.source(found.evidence, found.rows),
+        )
+        for key in PRINCIPLES
+        for found in assessment.findings
+        if found.principle == key
+    ]
+    left = assessment.not_examined
+    return _fragment(
+        "Assessment",
+        f"{counted(len(rows), 'finding')}. Not examined: {' '.join(left) if left else 'not said.'}",
+        _table("Findings", ("Principle", "Measure", "Value", "Bounds", "Evidence"), rows),
+    )
+
+
+def html_profile(profile: Profile) -> str:
+    """What a table holds, as an HTML fragment."""
+    rows = [
+        (
+            c.name,
+            c.kind,
+            c.role,
+            count(c.missing),
+            count(c.distinct),
+            span(c.kind, c.low, c.high),
+            ", ".join(c.flags),
+        )
+        for c in profile.columns
+    ]
+    return _fragment(
+        "Profile",
+        f"{counted(profile.rows, 'row')}, {counted(profile.duplicates, 'duplicate row')}, "
+        f"{counted(profile.missing_cells, 'missing cell')}.",
+        _table(
+            "Columns", ("Column", "Kind", "Role", "Missing", "Distinct", "Range", "Flags"), rows
+        ),
+    )
+
+
+def _strip(outcome: Outcome) -> str:
+    """The bound picture on white, whatever the notebook's theme."""
+    if outcome.value is None:
+        return NONE
+    ends = bounds(outcome.value, outcome.lower, outcome.upper)
+    drawn = bound_strip(
+        outcome.value,
+        lower=outcome.lower,
+        upper=outcome.upper,
+        **story.limits(outcome.limit)._asdict(),
+        text=f"Measured {number(outcome.value)}{f', bounds {ends}' if ends else ''}; "
+        f"limit {outcome.limit}.",
+    )
+    return Drawn(f'<span style="display:inline-block;background:#fff">{drawn}</span>')
+
+
+def _fragment(title: str, words: str, body: str) -> str:
+    return (
+        f'<div style="{_BOX}"><strong style="font-size:1.15em">{escape(title)}</strong>'
+        f'<p style="margin:.3em 0 .6em">{escape(words)}</p>{body}</div>'
+    )
+
+
+def _table(caption: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    head = "".join(f'<th scope="col" style="{_CELL}">{escape(name)}</th>' for name in columns)
+    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
+    return (
+        f'<table style="border-collapse:collapse"><caption style="text-align:left">'
+        f"{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    )
+
+
+def _cell(cell: str) -> str:
+    words = cell if isinstance(cell, Drawn) else escape(cell)
+    return f'<td style="{_CELL}">{words}</td>'

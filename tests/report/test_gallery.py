@@ -1,0 +1,76 @@
+import msgspec
+import pytest
+
+from assay.assess.finding import Finding, GroupValue
+from assay.report import gallery
+
+from .samples import car_price
+
+
+def finding(**more) -> Finding:
+    return Finding(
+        check="REL001",
+        title="Error",
+        principle="reliability-safety",
+        measure="error",
+        value=0.2,
+        **more,
+    )
+
+
+def test_groups_are_drawn_and_told() -> None:
+    groups = (GroupValue(group="a", rows=9, value=0.1), GroupValue(group="b", rows=4, value=0.4))
+    (picture,) = gallery.finding_pictures(finding(groups=groups, column="make", unit="share"))
+    assert picture.title == "By make"
+    assert "Most in b: 40% (4 rows)" in picture.text
+    assert [row[0] for row in picture.rows] == ["a", "b"]
+
+
+def test_what_does_not_apply_has_no_picture() -> None:
+    groups = (GroupValue(group="a", rows=1, value=1), GroupValue(group="b", rows=1, value=2))
+    nothing = msgspec.structs.replace(finding(groups=groups), value=None, reason="too few rows")
+    assert gallery.finding_pictures(nothing) == ()
+
+
+def test_unknown_details_draw_nothing() -> None:
+    assert gallery.finding_pictures(finding(details={"resamples": 2000})) == ()
+
+
+DETAILS = {
+    "points": {"actual": [1.0, 2.0, 3.0], "predicted": [1.5, 2.0, 2.0]},
+    "bins": [{"forecast": 0.1, "observed": 0.2, "lower": 0.1, "upper": 0.4, "rows": 30}],
+    "importance": [{"column": "make", "value": 3.0, "lower": 2.0, "upper": 4.0}],
+    "contributions": {"columns": [{"column": "make", "value": -2.0}], "answer": 8, "reference": 10},
+    "confusion": {"classes": ["no", "yes"], "counts": [[8, 2], [1, 9]]},
+}
+
+
+@pytest.mark.parametrize("key", DETAILS)
+def test_every_kind_of_detail_gives_pictures_with_words_and_figures(key: str) -> None:
+    pictures = gallery.finding_pictures(finding(details={key: DETAILS[key]}), unit="USD")
+    assert pictures
+    for picture in pictures:
+        assert picture.text.endswith(".")
+        assert picture.rows
+        assert all(len(row) == len(picture.columns) for row in picture.rows)
+        assert picture.svg.startswith("<svg")
+
+
+def test_a_scatter_is_told_in_fifths_not_row_by_row() -> None:
+    points = {"actual": list(range(1, 101)), "predicted": list(range(1, 101))}
+    first, _ = gallery.finding_pictures(finding(details={"points": points}))
+    assert len(first.rows) == 5
+    assert {row[1] for row in first.rows} == {"20"}
+
+
+def test_the_leaderboard_tells_every_finished_trial() -> None:
+    picture = gallery.leaderboard_picture(car_price().leaderboard, unit="USD")
+    assert picture is not None
+    assert len(picture.rows) == 9
+    assert "constant answer 5,900 USD" in picture.text
+
+
+def test_a_table_without_holes_has_no_picture_of_them() -> None:
+    profile = car_price().profile
+    whole = tuple(msgspec.structs.replace(c, missing=0) for c in profile.columns)
+    assert gallery.missing_picture(msgspec.structs.replace(profile, columns=whole)) is None
