@@ -75,7 +75,7 @@ def schema_of(kind: str) -> dict[str, Any]:
     if kind not in _RECORDS:
         raise UnknownName("schema", kind, sorted(_RECORDS))
     file, title, example = _FILES[kind]
-    schema = msgspec.json.schema(_RECORDS[kind])
+    schema = msgspec.json.decode(msgspec.json.encode(msgspec.json.schema(_RECORDS[kind])))
     definitions = schema["$defs"]
     top = definitions.pop(schema["$ref"].rpartition("/")[2])
     return {

@@ -158,6 +158,15 @@ def test_one_approval_strikes_the_hallmark(store: Store) -> None:
     assert store.ledger.verify().ok
 
 
+def test_an_approval_stands_for_its_version(store: Store) -> None:
+    registry, version = registered(store)
+    approval = registry.approve(version, note="checked")
+    assert approval.how.startswith("from Python on host ")
+    assert registry.get(approval) == version
+    assert registry.require_hallmarked(approval) == version
+    assert version in {version}
+
+
 def test_no_approval_may_be_needed(store: Store) -> None:
     registry, version = registered(store, policy(RULE, required=0))
     assert registry.status(version) == "hallmarked"

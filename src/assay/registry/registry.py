@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, TypeVar
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from assay.store.store import Store
 
 Status = Literal["awaiting approval", "hallmarked", "rejected", "retired"]
-Reference = ModelVersion | str | int
+Reference = ModelVersion | Approval | str | int
 _Kept = TypeVar("_Kept", bound=Record)
 
 
@@ -120,9 +121,10 @@ class Registry:
 
         Parameters
         ----------
-        version : str or int
+        version : str, int or Approval
             ``"car-price@3"``, ``3``, ``"latest"`` (the newest, whatever its status) or
-            ``"hallmarked"`` (the newest that may be served).
+            ``"hallmarked"`` (the newest that may be served); an approval stands for what it
+            approves.
 
         Raises
         ------
@@ -134,7 +136,7 @@ class Registry:
         known = self.versions()
         if version == "hallmarked":
             known = [v for v in known if self.status(v) == "hallmarked"]
-        wanted = str(version)
+        wanted = version.version if isinstance(version, Approval) else str(version)
         if wanted in {"latest", "hallmarked", self.project} and known:
             return known[-1]
         for candidate in known:
@@ -186,7 +188,7 @@ class Registry:
         version: Reference,
         *,
         note: str,
-        how: str,
+        how: str = "",
         accept: Sequence[str] = (),
         key: str = "",
         today: str = "",
@@ -200,7 +202,8 @@ class Registry:
         note : str
             What was checked; needed where something undecided is accepted.
         how : str
-            How the approval was given, e.g. ``at the keyboard on host X``.
+            How the approval was given, e.g. ``at the keyboard on host X``; by default from
+            Python on this host.
         accept : sequence of str
             Every undecided rule that needs acceptance, by key (``FAI001/make/held-out``) or
             by an unambiguous beginning of it (``FAI001``).
@@ -234,7 +237,7 @@ class Registry:
             at=now(),
             note=note.strip(),
             accepted=accepted,
-            how=how,
+            how=how or f"from Python on host {platform.node()}",
             key=key,
         )
         kept = self._add_once("approval", f"{version.label}/{self.actor}", approval)

@@ -64,6 +64,9 @@ class ModelVersion(Candidate, frozen=True, kw_only=True):
         """``name@number``."""
         return f"{self.name}@{self.number}"
 
+    def __hash__(self) -> int:
+        return hash((self.label, self.model, self.decision))
+
 
 class Refusal(Record, frozen=True, kw_only=True):
     """A candidate that the gate refused; it gets no number, but it stays on record."""
