@@ -70,7 +70,7 @@ def random_trees(
     rng: np.random.Generator, features: int, width: int, *, several: bool
 ) -> TreesMember:
     columns = tuple(int(c) for c in rng.permutation(features)[: rng.integers(1, features + 1)])
-    feature, threshold, left, right, values, roots = [], [], [], [], [], []
+    feature, threshold, left, right, values = [], [], [], [], []
 
     def grow(depth: int) -> int:
         me = len(feature)
@@ -91,8 +91,7 @@ def random_trees(
         right[me] = grow(depth - 1)
         return me
 
-    for _ in range(int(rng.integers(1, 6))):
-        roots.append(grow(int(rng.integers(0, 5))))
+    roots = [grow(int(rng.integers(0, 5))) for _ in range(int(rng.integers(1, 6)))]
     return TreesMember(
         family="trees",
         columns=columns,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 _CATEGORY_KINDS = ("category", "text")
-_MICROSECONDS_A_DAY = 86_400_000_000
+_MICROSECONDS_A_DAY = 86_400_000_000.0
 
 
 def plan_inputs(contract: Contract) -> tuple[Input, ...]:
@@ -96,15 +96,15 @@ def _column(item: Input, frame: pl.DataFrame) -> Array:
 def _numbers(series: pl.Series) -> Array:
     import polars as pl  # a scoring server has no tables, so it need not load them
 
-    kind = series.dtype
+    kind, unit = series.dtype, 1.0
     if kind == pl.Date:
         series = series.cast(pl.Int32)
     elif isinstance(kind, pl.Datetime):
-        series = series.dt.epoch("us").cast(pl.Float64) / _MICROSECONDS_A_DAY
+        series, unit = series.dt.epoch("us"), _MICROSECONDS_A_DAY
     elif not (kind.is_numeric() or kind in (pl.Boolean, pl.Null)):
         raise _wrong_kind(series, "a number, a boolean or a date")
     numbers = series.cast(pl.Float64).fill_null(float("nan")).to_numpy()
-    return np.asarray(numbers, dtype=np.float64)
+    return np.asarray(numbers, dtype=np.float64) / unit
 
 
 def _texts(series: pl.Series) -> Array:

@@ -14,7 +14,7 @@ from assay.errors import InvalidTable, ParityFailed
 from assay.model.adversarial import Rows, value_cases
 from assay.model.answer import Answer
 from assay.model.encode import encode
-from assay.model.inputs import graph_inputs
+from assay.model.inputs import graph_inputs, row_count
 from assay.model.plan import Array, Float32, Float64, ModelPlan
 from assay.model.reference import combine, member_predictions
 from assay.model.scorer import Scorer
@@ -23,6 +23,8 @@ from assay.records import Record, digest
 
 LIMIT = 1e-5
 """Allowed difference: of probabilities as it is, of values relative to their size."""
+
+REAL_ROWS = 10_000
 
 Native = Callable[[Float32], Sequence[Array]]
 """From the plan's features to each member's prediction by the library that fitted it, after
@@ -71,7 +73,8 @@ def prove_parity(
     graph : bytes
         From `compile_plan`.
     frame : polars.DataFrame
-        Real rows, at least one; typed as the contract types them.
+        Real rows, at least one, typed as the contract types them. Of more than `REAL_ROWS`, a
+        sample is compared.
     native : callable
         From features to the members' own predictions; see `Native`.
     seed : int
@@ -100,9 +103,9 @@ def prove_parity(
     if frame.is_empty():
         raise InvalidTable("Parity needs at least one real row.", hint="Pass training rows.")
     scorer = Scorer(graph)
-    real = graph_inputs(plan.inputs, frame)
+    real = graph_inputs(plan.inputs, _some(frame, seed))
     splits = split_rows(plan, real, seed=seed)
-    cases = [Rows("real rows", real, ("",) * frame.height), *value_cases(plan, real, seed=seed)]
+    cases = [_as_they_came(real), *value_cases(plan, real, seed=seed)]
     if splits.tried:
         cases.append(splits.rows)
     judge = _Judge(plan, scorer, native, _typical(scorer.score(real)))
@@ -210,6 +213,14 @@ class _Judge:
             hint="The model is not published. Search again, and report this as a fault.",
             where=case.columns[row],
         )
+
+
+def _some(frame: pl.DataFrame, seed: int) -> pl.DataFrame:
+    return frame if frame.height <= REAL_ROWS else frame.sample(REAL_ROWS, seed=seed)
+
+
+def _as_they_came(real: dict[str, Array]) -> Rows:
+    return Rows("real rows", real, ("",) * row_count(real))
 
 
 def _values(answer: Answer) -> list[Float64]:
