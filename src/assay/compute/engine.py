@@ -14,6 +14,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -160,10 +161,12 @@ class _Work:
         self._step = step
         self._work = work
         self._earlier = earlier
+        self._context = copy_context()  # the caller's, so that the work may itself run durably
 
     def __call__(self) -> dict[str, Json]:
         try:
-            return {"result": _as_json(self._work(self._earlier), self._step)}
+            given = self._context.run(self._work, self._earlier)
+            return {"result": _as_json(given, self._step)}
         except Exception as failure:
             self.failure = failure
             raise
