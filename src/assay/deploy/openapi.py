@@ -4,50 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from assay.data.contract import Column, Contract
+from assay.data.contract import Contract
 from assay.question import Kind
 
 JsonSchema = dict[str, Any]
-
-_TYPES: dict[str, JsonSchema] = {
-    "number": {"type": "number"},
-    "integer": {"type": "integer"},
-    "boolean": {"type": "boolean"},
-    "category": {"type": "string"},
-    "date": {"type": "string", "format": "date"},
-    "text": {"type": "string"},
-}
-
-
-def row_schema(contract: Contract) -> JsonSchema:
-    """JSON Schema of one row, as a record.
-
-    Categories are listed as examples, not as an enumeration: an unseen one is answered, and the
-    answer says so.
-    """
-    features = contract.features
-    return {
-        "type": "object",
-        "properties": {column.name: column_schema(column) for column in features},
-        "required": [column.name for column in features],
-        "additionalProperties": False,
-    }
-
-
-def column_schema(column: Column) -> JsonSchema:
-    """JSON Schema of one cell.
-
-    Examples
-    --------
-    >>> column_schema(Column(name="doors", kind="integer", nullable=True))
-    {'type': ['integer', 'null']}
-    """
-    schema = dict(_TYPES[column.kind])
-    if column.nullable:
-        schema["type"] = [schema["type"], "null"]
-    if column.categories and column.kind == "category":
-        schema["examples"] = list(column.categories[:50])
-    return schema
 
 
 def answer_schema(kind: Kind) -> JsonSchema:
@@ -104,14 +64,16 @@ def openapi(contract: Contract, kind: Kind, *, title: str, version: str, about: 
 
 
 def _schemas(contract: Contract, kind: Kind) -> JsonSchema:
-    names = [column.name for column in contract.features]
+    names = [column.name for column in contract.columns]
+    least = len(contract.features)
+    row = contract.json_schema()
     return {
-        "Row": row_schema(contract),
+        "Row": {key: row[key] for key in row if key not in {"$schema", "title"}},
         "Table": {
             "type": "object",
             "required": ["columns", "data"],
             "properties": {
-                "columns": {"type": "array", "items": {"enum": names}, "minItems": len(names)},
+                "columns": {"type": "array", "items": {"enum": names}, "minItems": least},
                 "index": {"type": "array", "items": {"type": ["integer", "string"]}},
                 "data": {"type": "array", "items": {"type": "array"}, "minItems": 1},
             },

@@ -35,10 +35,21 @@ def regression_predictions(
     """Value, interval and unit of each row."""
     values = answer.prediction.tolist()
     if answer.lower is None or answer.upper is None:
-        return [{"index": i, "value": v, "unit": unit} for i, v in zip(index, values, strict=False)]
-    rows = zip(index, values, answer.lower.tolist(), answer.upper.tolist(), strict=False)
+        return [
+            {"index": i, "value": v, "unit": unit, "novelties": []}
+            for i, v in zip(index, values, strict=True)
+        ]
+    rows = zip(index, values, answer.lower.tolist(), answer.upper.tolist(), strict=True)
     return [
-        {"index": i, "value": v, "lower": low, "upper": high, "coverage": coverage, "unit": unit}
+        {
+            "index": i,
+            "value": v,
+            "lower": low,
+            "upper": high,
+            "coverage": coverage,
+            "unit": unit,
+            "novelties": [],
+        }
         for i, v, low, high in rows
     ]
 
@@ -48,7 +59,7 @@ def class_predictions(answer: Answer, *, index: Iterable[int | str], coverage: f
     classes = answer.classes
     predictions = []
     for i, label, probabilities, members in zip(
-        index, labels(answer), probability_rows(answer), set_rows(answer), strict=False
+        index, labels(answer), probability_rows(answer), set_rows(answer), strict=True
     ):
         one: Json = {"index": i, "label": label}
         if len(classes) == 2:
@@ -57,6 +68,7 @@ def class_predictions(answer: Answer, *, index: Iterable[int | str], coverage: f
         if members is not None:
             one["set"] = [name for name, member in zip(classes, members, strict=True) if member]
             one["coverage"] = coverage
+        one["novelties"] = []
         predictions.append(one)
     return predictions
 

@@ -19,7 +19,7 @@ import threading
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
@@ -70,6 +70,7 @@ class Entry(NamedTuple):
     at_us: int
     """Microseconds since 1970-01-01 UTC."""
     values: Sequence[Scalar]
+    """What the model read: numbers as doubles, dates as days since 1970-01-01, None missing."""
     answer: float
     lower: float | None
     upper: float | None
@@ -88,6 +89,7 @@ class PredictionRecord(Record, frozen=True, kw_only=True):
     model: str
     model_digest: str
     inputs: dict[str, Scalar]
+    """What the model read, by column; dates as ISO 8601, None where missing."""
     answer: float
     lower: float | None
     upper: float | None
@@ -211,7 +213,7 @@ class Segments:
 
     def append(self, entries: Sequence[Entry]) -> int:
         """Write ``entries`` in one piece; all of them are kept or none."""
-        body = b"".join([frame(self._pack(entry)) for entry in entries])
+        body = b"".join([frame(self._encode(entry)) for entry in entries])
         with self._lock:
             try:
                 self._admit(len(body))
@@ -267,13 +269,6 @@ class Segments:
             if self._file >= 0:
                 os.close(self._file)
                 self._file = -1
-
-    def _pack(self, entry: Entry) -> bytes:
-        try:
-            return self._encode(entry)
-        except OverflowError:  # msgpack's integers end at 64 bits
-            narrow = [float(v) if isinstance(v, int) else v for v in entry.values]
-            return self._encode(entry._replace(values=narrow))
 
     def _admit(self, size: int) -> None:
         """Make sure that a segment is open and that the disk keeps up."""
@@ -437,6 +432,13 @@ def read_records(folder: Path) -> RecordReader:
     return RecordReader(folder)
 
 
+def count_records(folder: Path) -> int:
+    """How many predictions lie under ``folder``, without decoding them."""
+    read_records(folder)
+    frames = (len(_whole_frames(path.read_bytes())[0]) for path in segments(folder))
+    return sum(max(0, count - 1) for count in frames)
+
+
 def segments(folder: Path) -> list[Path]:
     """Segment files under ``folder``, oldest first."""
     return sorted(folder.glob(f"*{SUFFIX}"))
@@ -531,7 +533,12 @@ def _prediction(header: SegmentHeader, entry: Entry) -> PredictionRecord:
         at=at.replace("+00:00", "Z"),
         model=header.model,
         model_digest=header.model_digest,
-        inputs=dict(zip(header.columns, entry.values, strict=True)),
+        inputs={
+            name: _iso(value) if kind == "date" and isinstance(value, float) else value
+            for name, kind, value in zip(
+                header.columns, header.column_kinds, entry.values, strict=True
+            )
+        },
         answer=entry.answer,
         lower=entry.lower,
         upper=entry.upper,
@@ -541,15 +548,19 @@ def _prediction(header: SegmentHeader, entry: Entry) -> PredictionRecord:
     )
 
 
+def _iso(days: float) -> str:
+    """A date, with the time of day where it has one."""
+    try:
+        moment = datetime(1970, 1, 1) + timedelta(days=days)
+    except OverflowError:
+        return f"day {days:g}"
+    return moment.isoformat() if days % 1 else moment.date().isoformat()
+
+
 def _table(header: SegmentHeader, entries: Sequence[Entry]) -> pl.DataFrame:
     """One segment's predictions as a table."""
     import polars as pl
 
-    types: dict[str, Any] = {
-        "number": pl.Float64,
-        "integer": pl.Float64,
-        "boolean": pl.Boolean,
-    }
     columns: dict[str, Any] = {
         "id": pl.Series([e.id for e in entries], dtype=pl.String),
         "row": pl.Series([e.row for e in entries], dtype=pl.Int64),
@@ -564,10 +575,19 @@ def _table(header: SegmentHeader, entries: Sequence[Entry]) -> pl.DataFrame:
         "latency_us": pl.Series([e.latency_us for e in entries], dtype=pl.Int64),
     }
     for position, (name, kind) in enumerate(zip(header.columns, header.column_kinds, strict=True)):
-        values = [e.values[position] for e in entries]
-        dtype = types.get(kind, pl.String)
-        columns[f"input.{name}"] = pl.Series(values, dtype=dtype, strict=False)
+        columns[f"input.{name}"] = _input_column([e.values[position] for e in entries], kind)
     return pl.DataFrame(columns)
+
+
+def _input_column(values: list[Scalar], kind: str) -> pl.Series:
+    import polars as pl
+
+    if kind == "date":
+        days = pl.Series(values, dtype=pl.Float64)
+        return (days * 86_400_000_000).round().cast(pl.Int64).cast(pl.Datetime("us"))
+    if kind in {"number", "integer"}:
+        return pl.Series(values, dtype=pl.Float64)
+    return pl.Series(values, dtype=pl.Boolean if kind == "boolean" else pl.String)
 
 
 def _try_sync(file: int) -> StoreUnavailable | None:

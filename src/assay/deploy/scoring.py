@@ -17,9 +17,9 @@ from typing import Any
 
 import msgspec
 
+from assay.data.contract import ColumnKind
 from assay.deploy.bundle import Bundle
 from assay.deploy.metrics import Counters, prometheus_text
-from assay.deploy.novelties import NoveltyFinder
 from assay.deploy.openapi import openapi
 from assay.deploy.predictions import (
     bare_values,
@@ -31,7 +31,7 @@ from assay.deploy.predictions import (
 )
 from assay.deploy.protocols import azure
 from assay.deploy.reasons import Reasoner, explained_labels
-from assay.deploy.record import Entry, RecordSettings, SegmentHeader, open_recorder
+from assay.deploy.record import Entry, RecordSettings, Scalar, SegmentHeader, open_recorder
 from assay.deploy.refusals import Fault, TooLarge, UnknownPath, WrongMethod, check_media
 from assay.errors import AssayError
 from assay.model.answer import Answer
@@ -109,7 +109,6 @@ class ScoringService:
         self._scorer = Scorer(bundle.graph, threads=1)
         self.recorder = open_recorder(record, _segment_header(bundle, self._scorer))
         self._features = [column.name for column in bundle.contract.features]
-        self._novelties = NoveltyFinder(bundle.contract)
         self._reasoner = Reasoner(
             self._scorer,
             contract=bundle.contract,
@@ -231,8 +230,7 @@ class ScoringService:
         check_finite(answer)
         body = self._body(request, inputs, answer, request_id)
         took_us = (time.perf_counter_ns() - began) // 1000
-        rows = self._in_contract_order(columns, request.rows)
-        ticket = self.recorder.append(_entries(answer, rows, request_id, took_us))
+        ticket = self.recorder.append(self._entries(inputs, answer, request_id, took_us))
         return Reply(200, body, JSON, (("x-request-id", request_id),)), ticket
 
     def _check_rows(self, request: azure.Request) -> None:
@@ -252,13 +250,14 @@ class ScoringService:
     def _body(
         self, request: azure.Request, inputs: Mapping[str, Array], answer: Answer, request_id: str
     ) -> bytes:
-        novelties = self._novelties(inputs)
-        self.counters.count_rows(len(novelties), sum(map(bool, novelties)))
+        novelties = self.bundle.contract.input_novelties(inputs)
+        self.counters.count_rows(len(request.rows), len({novelty.row for novelty in novelties}))
         if request.params.format == "azure":
             return _encode(bare_values(answer))
         predictions = self._predictions(answer, request.index)
-        for prediction, novelty in zip(predictions, novelties, strict=True):
-            prediction["novelties"] = novelty
+        for novelty in novelties:
+            told = {"column": novelty.column, "what": novelty.kind}
+            predictions[novelty.row]["novelties"].append(told)
         count = self._reason_count(request)
         if count:
             explained = explained_labels(answer.classes, labels(answer))
@@ -291,13 +290,26 @@ class ScoringService:
         few = len(request.rows) <= self.limits.rows_with_reasons
         return self.limits.reasons if few else 0
 
-    def _in_contract_order(
-        self, columns: Sequence[str], rows: Sequence[Sequence[Any]]
-    ) -> Sequence[Sequence[Any]]:
-        if columns == self._features:
-            return rows
-        order = [columns.index(name) for name in self._features]
-        return [[row[position] for position in order] for row in rows]
+    def _entries(
+        self, inputs: Mapping[str, Array], answer: Answer, request_id: str, took_us: int
+    ) -> list[Entry]:
+        """One entry for the record a row, holding what the model read."""
+        columns = [_plain(inputs[c.name], c.kind) for c in self.bundle.contract.features]
+        at_us = time.time_ns() // 1000
+        nothing = [None] * len(answer.prediction)
+        rows = zip(
+            zip(*columns, strict=True),
+            answer.prediction.tolist(),
+            nothing if answer.lower is None else answer.lower.tolist(),
+            nothing if answer.upper is None else answer.upper.tolist(),
+            labels(answer) or nothing,
+            probability_rows(answer) or nothing,
+            strict=True,
+        )
+        return [
+            Entry(request_id, row, at_us, values, value, low, high, label, shares, took_us)
+            for row, (values, value, low, high, label, shares) in enumerate(rows)
+        ]
 
     def _build_pages(self) -> dict[str, Callable[[], Reply]]:
         question = self.bundle.question
@@ -417,23 +429,12 @@ def fault(error: Exception, request_id: str) -> Reply:
     )
 
 
-def _entries(
-    answer: Answer, rows: Sequence[Sequence[Any]], request_id: str, took_us: int
-) -> list[Entry]:
-    """One entry for the record a row."""
-    at_us = time.time_ns() // 1000
-    count = len(rows)
-    nothing = [None] * count
-    parts = zip(
-        rows,
-        answer.prediction.tolist(),
-        nothing if answer.lower is None else answer.lower.tolist(),
-        nothing if answer.upper is None else answer.upper.tolist(),
-        labels(answer) or nothing,
-        probability_rows(answer) or nothing,
-        strict=True,
-    )
-    return [
-        Entry(request_id, row, at_us, values, value, low, high, label, probabilities, took_us)
-        for row, (values, value, low, high, label, probabilities) in enumerate(parts)
-    ]
+def _plain(column: Array, kind: ColumnKind) -> list[Scalar]:
+    """A column as the graph takes it, as plain values; None where missing."""
+    values = column.ravel().tolist()
+    if kind in {"category", "text"}:
+        return [value or None for value in values]
+    known = [None if value != value else value for value in values]  # noqa: PLR0124 - NaN
+    if kind == "boolean":
+        return [None if value is None else value > 0 for value in known]
+    return known

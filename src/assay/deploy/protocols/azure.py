@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from assay.data.request import kind_of
 from assay.errors import ContractViolation, InputError
 
 Index = int | str
@@ -218,6 +219,8 @@ def _request(
     """Check what does not need the contract: there are rows, widths, index, params."""
     if not rows:
         raise NotARequest("There are no rows.", hint=_SHAPE, where="data")
+    if columns is not None and not columns:
+        raise NotARequest("There are no columns.", hint=_SHAPE, where="columns")
     if index is not None and len(index) != len(rows):
         raise NotARequest(
             f"'index' has {len(index)} entries for {len(rows)} rows.",
@@ -231,27 +234,3 @@ def _request(
             f"'reasons' must lie between 0 and {MAX_REASONS}.", where="params.reasons"
         )
     return Request(rows=rows, columns=columns, index=index, params=params)
-
-
-def kind_of(value: Any) -> str:
-    """The JSON kind of ``value``, which a message may name where the value stays private.
-
-    Examples
-    --------
-    >>> kind_of("1985"), kind_of(None), kind_of(True)
-    ('text', 'null', 'true or false')
-    """
-    if isinstance(value, bool):
-        return "true or false"
-    for kinds, name in _JSON_KINDS:
-        if isinstance(value, kinds):
-            return name
-    return "null"
-
-
-_JSON_KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
-    (str, "text"),
-    ((int, float), "a number"),
-    (list, "an array"),
-    (dict, "an object"),
-)

@@ -22,13 +22,12 @@ import msgspec
 
 from assay.deploy.record import Mode
 from assay.deploy.server import PortInUse, free_port
-from assay.errors import AssayError, StoreUnavailable, UnknownName
+from assay.errors import AssayError, InputError, StoreUnavailable, UnknownName
 from assay.records import Record, now
 from assay.settings import Settings
 
 Row = Mapping[str, Any]
-_STATE = "endpoint.json"
-_LOG = "server.log"
+_SUFFIX = ".endpoint.json"
 _POLL_S = 0.05
 _PORT_ATTEMPTS = 3
 
@@ -109,7 +108,7 @@ class EndpointClient:
 
 
 class EndpointState(Record, frozen=True, kw_only=True):
-    """Who serves under a name; the content of ``endpoint.json``."""
+    """Who serves under a name; the content of ``<name>.endpoint.json``."""
 
     name: str
     version: str
@@ -126,12 +125,12 @@ class LocalEndpoint(EndpointClient):
     """A running endpoint of this machine.
 
     It lives until `stop`, also after the process that started it has ended; as a context
-    manager it stops at the end of the block. Made by `start` and `find`.
+    manager it stops at the end of the block. Made by `start`, `find` and `at`.
     """
 
-    def __init__(self, state: EndpointState, folder: Path) -> None:
+    def __init__(self, state: EndpointState, state_dir: Path) -> None:
         super().__init__(state.url)
-        self._folder = folder
+        self._state_dir = state_dir
         self._process: subprocess.Popen[bytes] | None = None
         self.name = state.name
         self.version = state.version
@@ -168,8 +167,8 @@ class LocalEndpoint(EndpointClient):
         record_dir : Path or None
             Where predictions are recorded; None only with ``record_mode="off"``.
         state_dir : Path, optional
-            Where endpoints are written down, so that `find` sees them; default:
-            ``endpoints`` in the home of the settings.
+            Where endpoints are written down, so that `find` sees them; default: the folder
+            that ``record_dir`` lies in.
         port : int
             0 takes a free one.
 
@@ -182,8 +181,8 @@ class LocalEndpoint(EndpointClient):
         EndpointDown
             It did not get ready in time; the message names its log.
         """
-        folder = (state_dir or _default_state_dir()) / name
-        running = _running(folder)
+        folder = state_dir or (record_dir.resolve().parent if record_dir else _default_dir())
+        running = _running(folder, name)
         if running is not None:
             raise PortInUse(
                 f"An endpoint called {name!r} is running already, at {running.url}.",
@@ -191,7 +190,7 @@ class LocalEndpoint(EndpointClient):
             )
         folder.mkdir(parents=True, exist_ok=True)
         command = [
-            *_command(bundle_folder, _write_keys(folder, trusted_keys)),
+            *_command(bundle_folder, _write_keys(folder, name, trusted_keys)),
             *("--host", host, "--workers", str(workers), "--record-mode", record_mode),
             *(("--record", str(record_dir.resolve())) if record_dir else ()),
         ]
@@ -206,14 +205,31 @@ class LocalEndpoint(EndpointClient):
         return launch(host=host, port=free_port(host))
 
     @classmethod
-    def find(cls, name: str, *, state_dir: Path | None = None) -> LocalEndpoint:
+    def find(cls, name: str, state_dir: Path | None = None) -> LocalEndpoint:
         """The running endpoint called ``name``; `UnknownName` where there is none."""
-        state_dir = state_dir or _default_state_dir()
-        state = _running(state_dir / name)
+        folder = state_dir or _default_dir()
+        state = _running(folder, name)
         if state is None:
-            known = [p.parent.name for p in state_dir.glob(f"*/{_STATE}") if _running(p.parent)]
-            raise UnknownName("running endpoint", name, known)
-        return cls(state, state_dir / name)
+            names = [path.name.removesuffix(_SUFFIX) for path in folder.glob(f"*{_SUFFIX}")]
+            raise UnknownName("running endpoint", name, [n for n in names if _running(folder, n)])
+        return cls(state, folder)
+
+    @classmethod
+    def at(cls, url: str) -> LocalEndpoint:
+        """The endpoint at ``url``, which may be another machine's; it can be asked, not stopped."""
+        health = EndpointClient(url).health()
+        state = EndpointState(
+            name=health["model"].partition("@")[0],
+            version=health["model"],
+            model_digest=health["model_digest"],
+            url=url,
+            process=0,
+            instance=health["instance"],
+            record="",
+            log="",
+            started_at="",
+        )
+        return cls(state, _default_dir())
 
     @classmethod
     def _launch(
@@ -229,7 +245,7 @@ class LocalEndpoint(EndpointClient):
     ) -> LocalEndpoint:
         """Start the process, wait for it, write down where it is."""
         instance, url = secrets.token_hex(8), _url(host, port)
-        log = folder / _LOG
+        log = folder / f"{name}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [*command, "--port", str(port), "--instance", instance],
@@ -263,11 +279,17 @@ class LocalEndpoint(EndpointClient):
 
     def stop(self, *, grace_s: float = 35.0) -> None:
         """Let it answer what it has begun, sync the record, and end it. Twice is once."""
-        state = _read_state(self._folder)
+        if not self.process:
+            raise InputError(
+                "This endpoint was not started on this machine.",
+                hint="Stop it where it was started.",
+                where=self.url,
+            )
+        state = _read_state(self._state_dir, self.name)
         if self._process is not None or (_alive(self.process) and self._is_mine()):
             _end(self.process, self._process, grace_s=grace_s)
         if state is not None and state.instance == self.instance:
-            (self._folder / _STATE).unlink(missing_ok=True)
+            _state_file(self._state_dir, self.name).unlink(missing_ok=True)
 
     def wait(self) -> None:
         """Block until the server ends; Ctrl-C stops it."""
@@ -300,7 +322,7 @@ class LocalEndpoint(EndpointClient):
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-def _default_state_dir() -> Path:
+def _default_dir() -> Path:
     return Settings.load().home / "endpoints"
 
 
@@ -316,8 +338,8 @@ def _command(bundle: Path, keys: Sequence[Path]) -> list[str]:
     ]
 
 
-def _write_keys(folder: Path, trusted_keys: Sequence[str]) -> list[Path]:
-    paths = [folder / f"trusted-{number}.pem" for number in range(len(trusted_keys))]
+def _write_keys(folder: Path, name: str, trusted_keys: Sequence[str]) -> list[Path]:
+    paths = [folder / f"{name}.trusted-{number}.pem" for number in range(len(trusted_keys))]
     for path, pem in zip(paths, trusted_keys, strict=True):
         path.write_text(pem, encoding="ascii")
     return [path.resolve() for path in paths]
@@ -380,22 +402,26 @@ def _descendants(kind: type[AssayError]) -> list[type[AssayError]]:
     return [kind, *(below for child in kind.__subclasses__() for below in _descendants(child))]
 
 
+def _state_file(folder: Path, name: str) -> Path:
+    return folder / f"{name}{_SUFFIX}"
+
+
 def _write_state(folder: Path, state: EndpointState) -> None:
-    half = folder / f".{_STATE}.{os.getpid()}"
+    half = folder / f".{state.name}.{os.getpid()}"
     half.write_bytes(state.to_json())
-    half.replace(folder / _STATE)
+    half.replace(_state_file(folder, state.name))
 
 
-def _read_state(folder: Path) -> EndpointState | None:
+def _read_state(folder: Path, name: str) -> EndpointState | None:
     try:
-        return EndpointState.from_json((folder / _STATE).read_bytes())
+        return EndpointState.from_json(_state_file(folder, name).read_bytes())
     except (OSError, msgspec.DecodeError):
         return None
 
 
-def _running(folder: Path) -> EndpointState | None:
-    """The endpoint written down in ``folder``, if it still is the one that answers."""
-    state = _read_state(folder)
+def _running(folder: Path, name: str) -> EndpointState | None:
+    """The endpoint written down under ``name``, if it still is the one that answers."""
+    state = _read_state(folder, name)
     if state is None or not _alive(state.process):
         return None
     return state if LocalEndpoint(state, folder)._is_mine() else None
