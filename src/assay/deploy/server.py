@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -116,7 +117,7 @@ class Endpoint:
 
     async def _reply(self, scope: Scope, proto: HTTPProtocol) -> Reply:
         if scope.path != "/score" or scope.method != "POST":
-            await proto()
+            await self._discard(scope, proto)
             return self.service.page(scope.method, scope.path)
         try:
             body = await self._read(scope, proto)
@@ -173,6 +174,15 @@ class Endpoint:
         if too_large:
             raise body_too_large(limit)
         return bytes(body)
+
+    async def _discard(self, scope: Scope, proto: HTTPProtocol) -> None:
+        """Let a body that nobody asked for pass by, so that the client sees the answer."""
+        if "content-length" not in scope.headers and "transfer-encoding" not in scope.headers:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._options.body_timeout_s):
+                async for _ in proto:
+                    pass
 
     def _watch_parent(self) -> None:
         """Stop when the process that started the workers is gone without a word."""
@@ -313,6 +323,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--workers", type=int, default=1, help="processes; one a core at most")
     parser.add_argument("--body-mib", type=float, default=16, help="largest body of a request")
     parser.add_argument("--rows", type=int, default=10_000, help="most rows of a request")
+    parser.add_argument("--body-timeout-s", type=float, default=30, help="to send a body in")
     parser.add_argument("--instance", default="", help=argparse.SUPPRESS)
     return parser
 
@@ -333,6 +344,7 @@ def _options(given: argparse.Namespace) -> EndpointOptions:
         record_mode=given.record_mode,
         body_mib=given.body_mib,
         rows=given.rows,
+        body_timeout_s=given.body_timeout_s,
         instance=given.instance,
     )
 
