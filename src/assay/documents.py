@@ -9,6 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from assay.run import STEPS, Run
 
 if TYPE_CHECKING:
@@ -63,7 +65,7 @@ def build_dossier(store: Store, run: Run) -> Dossier:
         run=_facts(run),
         version=found,
         approvals=tuple(registry.approvals(found)) if found else (),
-        hallmark=struck.envelope() if struck else None,
+        hallmark=msgspec.to_builtins(struck) if struck else None,
         ledger=LedgerPosition(entry=entries[-1].seq, hash=entries[-1].hash) if entries else None,
     )
 

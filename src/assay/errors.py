@@ -107,7 +107,9 @@ class ContractViolation(InputError):
     code = "contract-violation"
     http_status = 422
 
-    def __init__(self, violations: Sequence[dict[str, str | int | None]], *, where: str = "") -> None:
+    def __init__(
+        self, violations: Sequence[dict[str, str | int | None]], *, where: str = ""
+    ) -> None:
         first = violations[0]
         row = "" if first["row"] is None else f", row {first['row']}"
         more = f" (and {len(violations) - 1} more)" if len(violations) > 1 else ""
@@ -131,9 +133,7 @@ class UnknownName(InputError):
     http_status = 404
 
     def __init__(self, kind: str, name: str, known: Iterable[str], *, where: str = "") -> None:
-        super().__init__(
-            f"No {kind} is called {name!r}.", hint=nearest(name, known), where=where
-        )
+        super().__init__(f"No {kind} is called {name!r}.", hint=nearest(name, known), where=where)
 
 
 class UnknownColumn(InputError):

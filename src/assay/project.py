@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay.errors import InputError, UnknownName
+from assay.notebook import teach_notebook
 from assay.progress import Progress, Silent
 from assay.settings import Settings
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from assay.data.contract import Contract
     from assay.data.dataset import Dataset
     from assay.data.profile import Profile
-    from assay.deploy.targets.local import LocalEndpoint
+    from assay.deploy.targets.local import EndpointClient, LocalEndpoint
     from assay.lifecycle import Board
     from assay.policy.gate import Decision
     from assay.policy.policy import Policy
@@ -78,6 +79,7 @@ class Project:
         folder = Path(place)
         if not (folder / "assay.yaml").is_file() and not folder.is_dir():
             folder = _remembered_folder(str(place), settings)
+        teach_notebook()
         return cls(folder.resolve(), settings=settings, progress=progress or Silent())
 
     @classmethod
@@ -151,10 +153,12 @@ class Project:
         RunBusy
             Another live process works on this run.
         """
-        from assay.policy.validation import check_policy
+        from assay.assess.check import all_checks
+        from assay.policy.validation import validate_policy
         from assay.run import carry_out, find_interrupted, set_out
 
-        check_policy(self.policy, where=self.folder / "policy.yaml")
+        codes = [check.code for check in all_checks()]
+        validate_policy(self.policy, codes=codes, path=self.folder / "policy.yaml")
         given = (self.store, self.folder, self.question, self.policy)
         run = None if fresh else find_interrupted(*given)
         run = run or set_out(*given, actor=self.settings.actor)
@@ -233,10 +237,9 @@ class Project:
         """
         from assay.deploy.targets.local import LocalEndpoint
 
-        found = self.registry.require_hallmarked(
-            version if version and version != self.name else "hallmarked"
-        )
-        folder = self._endpoint_folder / str(found.number)
+        wanted = "hallmarked" if version in {"", self.name} else version
+        found = self.registry.require_hallmarked(wanted)
+        folder = self._endpoints / self.name / f"bundle-{found.number}"
         self.registry.export(found, folder)
         endpoint = LocalEndpoint.start(
             folder,
@@ -244,7 +247,8 @@ class Project:
             host=host,
             port=port,
             trusted_keys=[self.store.keys.public_pem()],
-            record_dir=self._endpoint_folder / "predictions",
+            record_dir=self._predictions,
+            state_dir=self._endpoints,
         )
         self.store.ledger.append(
             self.name,
@@ -255,18 +259,21 @@ class Project:
         )
         return endpoint
 
-    def endpoint(self, url: str = "") -> LocalEndpoint:
+    def endpoint(self, url: str = "") -> EndpointClient:
         """The running endpoint of this project on this machine, or the one at ``url``."""
-        from assay.deploy.targets.local import LocalEndpoint
+        from assay.deploy.targets.local import EndpointClient
 
-        return (
-            LocalEndpoint.at(url) if url else LocalEndpoint.find(self.name, self._endpoint_folder)
-        )
+        return EndpointClient(url) if url else self._running_endpoint()
 
     def stop_endpoint(self) -> None:
         """Stop the running endpoint of this project; every prediction stays recorded."""
-        self.endpoint().stop()
+        self._running_endpoint().stop()
         self.store.ledger.append(self.name, "endpoint stopped", actor=self.settings.actor)
+
+    def _running_endpoint(self) -> LocalEndpoint:
+        from assay.deploy.targets.local import LocalEndpoint
+
+        return LocalEndpoint.find(self.name, state_dir=self._endpoints)
 
     def status(self) -> Board:
         """The lifecycle board, worked out from the record."""
@@ -275,8 +282,12 @@ class Project:
         return draw_board(self.question, self._facts())
 
     @property
-    def _endpoint_folder(self) -> Path:
-        return self.settings.home / "endpoints" / self.name
+    def _endpoints(self) -> Path:
+        return self.settings.home / "endpoints"
+
+    @property
+    def _predictions(self) -> Path:
+        return self._endpoints / self.name / "predictions"
 
     def _bench(self) -> Bench:
         """A bench for work step by step, outside a run."""
@@ -321,10 +332,9 @@ class Project:
         )
 
     def _count_predictions(self) -> int:
-        from assay.deploy.record import count_records
+        from assay.deploy.record import read_records
 
-        folder = self._endpoint_folder / "predictions"
-        return count_records(folder) if folder.is_dir() else 0
+        return sum(1 for _ in read_records(self._predictions)) if self._predictions.is_dir() else 0
 
     def _write_documents(self, version: str) -> None:
         """Write the documents of the run that made a version, or of the newest run."""

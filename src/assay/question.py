@@ -44,6 +44,10 @@ class Budget(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the search may spend and use."""
 
     seconds: Annotated[float, Meta(gt=0, description="Wall-clock seconds for the search")] = 60.0
+    trials: Annotated[
+        Annotated[int, Meta(ge=1)] | None,
+        Meta(description="Exactly this many trials, whatever the clock says: repeatable"),
+    ] = None
     families: Annotated[tuple[str, ...], Meta(description="Allow-list; empty: all installed")] = ()
     seed: Annotated[int, Meta(ge=0, lt=2**31, description="Of the split and the search")] = 0
 

@@ -229,7 +229,7 @@ class Run:
         }
 
     def _repr_html_(self) -> str:
-        from assay.report.notebook import html_run
+        from assay.notebook import html_run
 
         return html_run(self)
 

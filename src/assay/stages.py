@@ -6,16 +6,24 @@ leaves digests. Doing a stage twice leaves the same records.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from msgspec import structs
+
+from assay.errors import InputError
 from assay.progress import Progress
-from assay.question import Kind
-from assay.records import Record
+from assay.question import Kind, Question
+from assay.records import Record, canonical, now
 
 if TYPE_CHECKING:
+    import polars as pl
+
+    from assay.assess.check import Subject
+    from assay.automl.leaderboard import Leaderboard
     from assay.store.store import Store
 
 Stored = TypeVar("Stored", bound=Record)
@@ -67,13 +75,16 @@ class Asked(Record, frozen=True, kw_only=True):
 class Acquired(Record, frozen=True, kw_only=True):
     """A version of the table, understood."""
 
+    asked: Asked | None = None
+    """The question it was read for; None where it was read by hand."""
     dataset: str
     """Digest of the `Dataset` record."""
+    content: str
+    """Digest of its rows."""
     profile: str
     contract: str
     split: str
     kind: Kind
-    classes: tuple[str, ...]
     summary: str
 
 
@@ -88,6 +99,8 @@ class Searched(Record, frozen=True, kw_only=True):
     parity: str
     out_of_fold: str
     reference: str
+    notes: tuple[str, ...] = ()
+    """What to know when reading the out-of-fold answers."""
     started_entry: int
     """Number of the ledger entry written when training started."""
     summary: str
@@ -117,3 +130,269 @@ class Registered(Record, frozen=True, kw_only=True):
     version: str
     """``name@number``; empty where the gate refused."""
     summary: str
+
+
+def ask(bench: Bench, question: str, policy: str) -> Asked:
+    """Record the question and the policy before anything is computed.
+
+    Parameters
+    ----------
+    question, policy : str
+        Digests of the records as they stood when the run began.
+    """
+    from assay.policy.policy import Policy
+    from assay.policy.record import record_policy
+
+    asked = bench.load(Question, question)
+    rules = bench.load(Policy, policy)
+    record_policy(bench.store, bench.project, rules, actor=bench.actor, run=bench.run)
+    entry = bench.note("question asked", subject=question, body={"policy": policy})
+    return Asked(
+        question=question,
+        policy=policy,
+        policy_entry=entry,
+        summary=f"{len(rules.rules)} rules in the ledger before training: {asked.question}",
+    )
+
+
+def acquire(bench: Bench, asked: Asked) -> Acquired:
+    """Read the table that the question names; see `acquire_from`."""
+    return structs.replace(acquire_from(bench, bench.load(Question, asked.question)), asked=asked)
+
+
+def acquire_from(bench: Bench, question: Question, source: Any = None) -> Acquired:
+    """Read a table into a version, profile it, derive its contract, and split its rows.
+
+    Parameters
+    ----------
+    source : path or table, optional
+        By default what the question names, relative to the project's folder.
+    """
+    from assay.data.dataset import add_dataset
+    from assay.data.derivation import derive_contract
+    from assay.data.kinds import infer_kind
+    from assay.data.profile import profile_table
+    from assay.data.split import split_rows
+    from assay.data.suitability import check_table
+
+    base = bench.folder if source is None else None
+    dataset = add_dataset(
+        bench.store.artifacts, question.data if source is None else source, base=base
+    )
+    frame = check_table(_table(bench, dataset.digest), question).frame
+    kind, why = infer_kind(frame, question)
+    profile = profile_table(frame, target=question.target)
+    contract = derive_contract(frame, question, profile)
+    split = split_rows(frame, question, kind=kind, seed=question.budget.seed)
+    left = Acquired(
+        dataset=bench.keep(dataset),
+        content=dataset.digest,
+        profile=bench.keep(profile),
+        contract=bench.keep(contract),
+        split=bench.keep(split),
+        kind=kind,
+        summary=f"{frame.height:,} rows x {frame.width} columns, {len(contract.features)} of them "
+        f"features, {profile.missing_cells:,} cells missing; {kind}: {why} {split.how}",
+    )
+    bench.store.records.add_numbered("dataset", bench.project, dataset, left.dataset)
+    bench.store.records.add_numbered("acquired", bench.project, left, left.digest)
+    bench.note("dataset version added", subject=left.dataset, body={"rows": frame.height})
+    return left
+
+
+def search(bench: Bench, acquired: Acquired) -> Searched:
+    """Search on the training rows, compile the winner, and prove the graph equal to it.
+
+    Raises
+    ------
+    ParityFailed
+        Graph and Python model disagree; nothing is published.
+    """
+    from assay.automl.search import search as search_models
+    from assay.automl.spec import SearchSpec
+    from assay.data.contract import Contract
+    from assay.data.split import Split
+    from assay.model.compile import compile_plan
+    from assay.model.explain import reference_row
+    from assay.model.parity import prove_parity
+    from assay.model.plan_file import plan_to_bytes
+
+    asked = required(acquired.asked)
+    question = bench.load(Question, asked.question)
+    contract, split = bench.load(Contract, acquired.contract), bench.load(Split, acquired.split)
+    entry = bench.note("training started", subject=acquired.dataset, body={"policy": asked.policy})
+    train = usable_rows(bench, acquired, question)[list(split.train)]
+    found = search_models(
+        train,
+        contract=contract,
+        kind=acquired.kind,
+        target=question.target,
+        folds=split.folds,
+        positive=question.positive,
+        spec=SearchSpec(
+            metric=question.success.metric,
+            budget_s=question.budget.seconds,
+            families=question.budget.families,
+            max_trials=question.budget.trials,
+            seed=question.budget.seed,
+            threads=bench.threads,
+        ),
+        progress=bench.progress,
+    )
+    graph = compile_plan(found.plan)
+    parity = prove_parity(found.plan, graph, train, found.native, seed=question.budget.seed)
+    put = bench.store.artifacts.put
+    left = Searched(
+        asked=asked,
+        acquired=acquired,
+        plan=put(plan_to_bytes(found.plan)),
+        graph=put(graph),
+        leaderboard=bench.keep(found.leaderboard),
+        parity=bench.keep(parity),
+        out_of_fold=put(_parquet(found.out_of_fold)),
+        reference=put(canonical(reference_row(found.plan.inputs, train))),
+        notes=found.notes,
+        started_entry=entry,
+        summary=_searched(found.leaderboard, graph, parity.rows),
+    )
+    bench.note("model compiled", subject=left.graph, body={"parity": left.parity})
+    return left
+
+
+def _searched(board: Leaderboard, graph: bytes, proved: int) -> str:
+    finished = sum(t.status == "finished" for t in board.trials)
+    return (
+        f"{finished} trials; {board.metric} {board.ensemble_score:,.4g} cross-validated, the same "
+        f"answer for everyone {board.baseline:,.4g}; one graph of {len(graph) / 1e6:.1f} MB, "
+        f"proved equal on {proved:,} rows"
+    )
+
+
+def assess(bench: Bench, searched: Searched) -> Assessed:
+    """Measure the graph on the rows that the search never saw."""
+    from assay.assess.assess import assess as assess_subject
+    from assay.assess.request import requests_of
+    from assay.policy.policy import Policy
+
+    policy = bench.load(Policy, searched.asked.policy)
+    assessment = assess_subject(
+        subject_of(bench, searched), requests_of(policy.rules), progress=bench.progress
+    )
+    digest = bench.keep(assessment)
+    bench.note("model assessed", subject=searched.graph, body={"assessment": digest})
+    applies = sum(f.applies for f in assessment.findings)
+    return Assessed(
+        searched=searched,
+        assessment=digest,
+        summary=f"{applies} findings on {assessment.examined.get('held-out', 0):,} held-out rows; "
+        f"{len(assessment.findings) - applies} checks do not apply",
+    )
+
+
+def decide(bench: Bench, assessed: Assessed) -> Decided:
+    """Hold the evidence against the policy that was recorded before training."""
+    from assay.assess.finding import Assessment
+    from assay.policy.gate import decide as decide_release
+    from assay.policy.policy import Policy
+
+    policy = bench.load(Policy, assessed.searched.asked.policy)
+    assessment = bench.load(Assessment, assessed.assessment)
+    decision = decide_release(policy, assessment, today=now()[:10])
+    digest = bench.keep(decision)
+    bench.note("gate decided", subject=digest, body={"allowed": decision.allowed})
+    counts = Counter(o.status for o in decision.outcomes)
+    told = ", ".join(f"{n} {status}" for status, n in counts.most_common())
+    return Decided(
+        assessed=assessed,
+        decision=digest,
+        allowed=decision.allowed,
+        summary=f"{'allowed' if decision.allowed else 'refused'}: {told}",
+    )
+
+
+def register(bench: Bench, decided: Decided) -> Registered:
+    """Register the version, or record the refusal."""
+    from assay.errors import GateRefused
+    from assay.policy.gate import Decision
+    from assay.registry.lineage import describe_environment, read_code
+    from assay.registry.registry import Registry
+    from assay.registry.version import Candidate
+
+    searched = decided.assessed.searched
+    candidate = Candidate(
+        name=bench.project,
+        run=bench.run,
+        model=searched.graph,
+        contract=searched.acquired.contract,
+        dataset=searched.acquired.dataset,
+        split=searched.acquired.split,
+        policy=searched.asked.policy,
+        assessment=decided.assessed.assessment,
+        leaderboard=searched.leaderboard,
+        parity=searched.parity,
+        code=bench.keep(read_code()),
+        environment=bench.store.artifacts.put(describe_environment().encode()),
+        question=searched.asked.question,
+        reference=searched.reference,
+    )
+    registry = Registry(bench.store, bench.project, actor=bench.actor)
+    decision = bench.load(Decision, decided.decision)
+    try:
+        version = registry.register(candidate, decision)
+    except GateRefused as refusal:
+        return Registered(decided=decided, version="", summary=refusal.message)
+    status = registry.status(version)
+    return Registered(decided=decided, version=version.label, summary=f"{version.label}, {status}")
+
+
+def subject_of(bench: Bench, searched: Searched) -> Subject:
+    """What checks look at: the graph's answers on held-out rows, and the procedure's."""
+    from assay.assess.check import Subject
+    from assay.data.contract import Contract
+    from assay.data.profile import Profile
+    from assay.data.split import Split
+    from assay.model.scorer import Scorer
+
+    acquired = searched.acquired
+    question = bench.load(Question, searched.asked.question)
+    split = bench.load(Split, acquired.split)
+    rows = usable_rows(bench, acquired, question)
+    train, test = rows[list(split.train)], rows[list(split.test)]
+    scorer = Scorer(bench.store.artifacts.read(searched.graph), threads=bench.threads or 1)
+    raise SystemExit((train, test, scorer, Subject, Contract, Profile))
+
+
+def usable_rows(bench: Bench, acquired: Acquired, question: Question) -> pl.DataFrame:
+    """The rows with a target, typed as the contract says."""
+    from assay.data.contract import Contract
+    from assay.data.suitability import check_table
+
+    frame = check_table(_table(bench, acquired.content), question).frame
+    return bench.load(Contract, acquired.contract).conform(frame, require_target=True)
+
+
+def expected_seconds(bench: Bench, step: str, question: str) -> float | None:
+    """About how long a step takes, where that is known before it starts."""
+    if step != "search":
+        return None
+    budget = bench.load(Question, question).budget
+    return budget.seconds if budget.trials is None else None
+
+
+def required(asked: Asked | None) -> Asked:
+    """The question, which a model cannot be searched for without."""
+    if asked is None:
+        raise InputError("A search needs the question to be recorded first.", hint="Use Project.")
+    return asked
+
+
+def _table(bench: Bench, digest: str) -> pl.DataFrame:
+    from assay.data.dataset import load_dataset
+
+    return load_dataset(bench.store.artifacts, digest)
+
+
+def _parquet(frame: pl.DataFrame) -> bytes:
+    from assay.data.dataset import canonical_parquet
+
+    return canonical_parquet(frame)

@@ -97,12 +97,13 @@ def _name(folder: Path) -> str:
 
 def _check_against_table(source: Path, question: Question) -> str:
     """Read the table once, so that a misspelt column is found now; the kind of question."""
-    from assay.data.kind import infer_kind
+    from assay.data.kinds import infer_kind
     from assay.data.source import read_table
-    from assay.data.table import check_table
+    from assay.data.suitability import check_table
 
-    frame = check_table(read_table(source), question)
-    return infer_kind(frame, question)[0]
+    frame = check_table(read_table(source), question).frame
+    kind, _ = infer_kind(frame, question)
+    return kind
 
 
 def _question(question: Question) -> str:

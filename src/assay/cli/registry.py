@@ -13,6 +13,11 @@ app = typer.Typer(no_args_is_help=True, help="Model versions: list, show, export
 VersionArg = Annotated[str, typer.Argument(help="NAME (the newest version) or NAME@NUMBER.")]
 
 
+def _reference(version: str) -> str:
+    """A bare name means its newest version."""
+    return version if "@" in version else "latest"
+
+
 def register(parent: typer.Typer) -> None:
     """Add this module's commands."""
     parent.add_typer(app, name="registry")
@@ -49,12 +54,14 @@ def show(version: VersionArg, as_json: Json = False) -> None:
     Example: assay registry show car-price@1
     """
     from assay.project import Project
+    from assay.registry.lineage import trace
 
     with errors(as_json):
-        registry = Project.of_version(version).registry
-        found = registry.get(version)
+        project = Project.of_version(version)
+        registry = project.registry
+        found = registry.get(_reference(version))
         facts = {
-            **found.digests(),
+            **{link.what: link.digest for link in trace(project.store, found).links},
             "created": f"{found.created_at} by {found.created_by}",
             "run": found.run,
             "status": registry.status(found),
@@ -86,7 +93,7 @@ def export(
 
     with errors(as_json):
         registry = Project.of_version(version).registry
-        registry.export(registry.get(version), folder)
+        registry.export(registry.get(_reference(version)), folder)
         if as_json:
             emit_json({"folder": str(folder)})
         else:
@@ -107,7 +114,7 @@ def retire(
 
     with errors(as_json):
         registry = Project.of_version(version).registry
-        registry.retire(registry.get(version), reason=reason)
+        registry.retire(registry.get(_reference(version)), reason=reason)
         if as_json:
             emit_json({"version": version, "status": "retired"})
         else:
@@ -131,11 +138,8 @@ def approve(
 
     with errors(as_json):
         registry = Project.of_version(version).registry
-        found = registry.get(version)
-        accepted = tuple(accept or ())
-        if accepted == ("all",):
-            accepted = tuple(o.key for o in registry.decision(found).to_accept)
-        registry.approve(found, note=note, how="assay approve", accept=accepted)
+        found = registry.get(_reference(version))
+        registry.approve(found, note=note, how="assay approve", accept=tuple(accept or ()))
         status = registry.status(found)
         if as_json:
             emit_json({"version": found.label, "status": status})

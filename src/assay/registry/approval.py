@@ -11,6 +11,10 @@ from assay.records import Record
 from assay.registry.version import ModelVersion
 
 
+ALL = "all"
+"""Accepts every undecided rule; the approval lists them by name."""
+
+
 class Approval(Record, frozen=True, kw_only=True):
     """One person's yes to one version."""
 
@@ -51,7 +55,7 @@ def approvals_required(policy: Policy, decision: Decision) -> int:
     return max(policy.approvals.required, 1 if decision.to_accept else 0)
 
 
-def resolve_accepted(decision: Decision, names: Iterable[str]) -> tuple[str, ...]:
+def resolve_accepted(decision: Decision, names: Sequence[str]) -> tuple[str, ...]:
     """Keys of the outcomes that ``names`` accept, in the order of the decision.
 
     Parameters
@@ -60,7 +64,7 @@ def resolve_accepted(decision: Decision, names: Iterable[str]) -> tuple[str, ...
         Its `to_accept` is what may be named.
     names : iterable of str
         Keys (``FAI001/make/held-out``), or their beginnings where only one begins so
-        (``FAI001/make``, ``FAI001``).
+        (``FAI001/make``, ``FAI001``); the one word ``all`` names every one.
 
     Raises
     ------
@@ -70,6 +74,8 @@ def resolve_accepted(decision: Decision, names: Iterable[str]) -> tuple[str, ...
         A name fits several.
     """
     known = [outcome.key for outcome in decision.to_accept]
+    if tuple(names) == (ALL,):
+        return tuple(dict.fromkeys(known))
     chosen = {_resolve(name, known) for name in names}
     return tuple(dict.fromkeys(key for key in known if key in chosen))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 import msgspec
@@ -51,10 +51,20 @@ class Registry:
         The project, which is also the model's name.
     actor : str
         Who acts through this handle.
+    on_change : callable, optional
+        Told the label of a version once it was approved, rejected or retired.
     """
 
-    def __init__(self, store: Store, project: str, *, actor: str) -> None:
+    def __init__(
+        self,
+        store: Store,
+        project: str,
+        *,
+        actor: str,
+        on_change: Callable[[str], object] = lambda _label: None,
+    ) -> None:
         self._store = store
+        self._on_change = on_change
         self.project = project
         self.actor = actor
 
@@ -206,7 +216,7 @@ class Registry:
             Python on this host.
         accept : sequence of str
             Every undecided rule that needs acceptance, by key (``FAI001/make/held-out``) or
-            by an unambiguous beginning of it (``FAI001``).
+            by an unambiguous beginning of it (``FAI001``); ``["all"]`` for every one.
         key : str
             Idempotency key: a repeated call with the same one returns the same approval.
         today : str
@@ -244,6 +254,7 @@ class Registry:
         if kept != approval:
             raise self._twice(version)
         self.settle(version)
+        self._on_change(version.label)
         return approval
 
     def reject(self, version: Reference, *, note: str) -> Rejection:
@@ -268,7 +279,9 @@ class Registry:
                 version.label,
                 Rejection(version=version.label, by=self.actor, at=now(), note=note.strip()),
             )
-        return self._finish_rejection(version)
+        rejection = self._finish_rejection(version)
+        self._on_change(version.label)
+        return rejection
 
     def retire(self, version: Reference, *, reason: str) -> Retirement:
         """Withdraw a version: its hallmark stays true, but it is not to be served any more."""
@@ -284,6 +297,7 @@ class Registry:
         if kept is None:
             raise ApprovalRefused(f"{version.label} could not be retired.", hint="Try again.")
         self._enter("version retired", version.label, by=kept.by, body={"reason": kept.reason})
+        self._on_change(version.label)
         return kept
 
     def settle(self, version: Reference) -> Hallmark | None:
