@@ -95,16 +95,22 @@ def _loses_digits(frame: pl.DataFrame, double: pl.DataFrame) -> list[bool]:
     cell = pl.all()
     zeros = cell.str.starts_with("0") & (cell.str.len_chars() > 1) & ~cell.str.starts_with("0.")
     padded = frame.select(zeros.any()).row(0)
-    huge = double.select((cell.is_finite() & (cell.abs() > EXACT)).any()).row(0)
+    huge = double.select((cell.abs() >= EXACT).any()).row(0)
     return [
         bool(
             (pads and text.str.contains(r"^0\d").any())
-            or (big and text.filter(number.abs() > EXACT).str.contains(r"^[+-]?\d+$").any())
+            or (big and _inexact(text.filter(number.abs() >= EXACT)))
         )
         for text, number, pads, big in zip(
             frame.iter_columns(), double.iter_columns(), padded, huge, strict=True
         )
     ]
+
+
+def _inexact(cells: pl.Series) -> bool:
+    """Whether any cell is a whole number, written out, that no double needs to hold exactly."""
+    whole = cells.filter(cells.str.contains(r"^[+-]?\d+$"))
+    return any(abs(int(digits)) > EXACT for digits in whole)
 
 
 def _as_dates(series: pl.Series) -> pl.Series:

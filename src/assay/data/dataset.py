@@ -5,25 +5,15 @@ from __future__ import annotations
 import base64
 import io
 from pathlib import Path
-from typing import Protocol
 
 import polars as pl
 
 from assay.data.source import describe, read_body, read_table
 from assay.errors import VerificationFailed
 from assay.records import Record, digest, now
+from assay.store.artifacts import ArtifactStore
 
 _ROW_GROUP = 131_072
-
-
-class Artifacts(Protocol):
-    """The part of an artifact store that datasets need."""
-
-    def put(self, body: bytes) -> str:
-        """Keep bytes; their digest."""
-
-    def read(self, digest: str) -> bytes:
-        """The bytes of a digest."""
 
 
 class Dataset(Record, frozen=True, kw_only=True):
@@ -51,13 +41,13 @@ class Dataset(Record, frozen=True, kw_only=True):
 
 
 def add_dataset(
-    artifacts: Artifacts, source: str | Path | object, *, base: Path | None = None
+    artifacts: ArtifactStore, source: str | Path | object, *, base: Path | None = None
 ) -> Dataset:
     """Read a table and keep it as a version.
 
     Parameters
     ----------
-    artifacts : Artifacts
+    artifacts : ArtifactStore
         Where its content is kept.
     source : str, Path or object
         As for `read_table`.
@@ -87,7 +77,7 @@ def add_dataset(
     )
 
 
-def load_dataset(artifacts: Artifacts, digest: str) -> pl.DataFrame:
+def load_dataset(artifacts: ArtifactStore, digest: str) -> pl.DataFrame:
     """Read back the exact rows of a version.
 
     Raises

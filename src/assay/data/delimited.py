@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from unicodedata import normalize
 
 import numpy as np
@@ -201,27 +202,39 @@ def _trailing(blank: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
 
 def _parse_leniently(body: bytes, separator: str, names: list[str], where: str) -> pl.DataFrame:
     """Read a table whose quotes are irregular, record by record."""
-    text = io.TextIOWrapper(io.BytesIO(body), encoding="utf-8", newline="")
-    reader = csv.reader(text, delimiter=separator)
-    next(reader)
     records: list[list[str]] = []
-    line = last = reader.line_num
-    for record in reader:
-        if record and len(record) != len(names):
-            spans = reader.line_num - line
+    for line, last_line, record in _records(body, separator, where):
+        if _END in record[-1]:
+            raise _unclosed(line, where)
+        if len(record) != len(names):
             cells = (len(names), len(record))
-            raise _ragged(line + 1, cells, separator, where, spans=spans)
-        if record:
-            records.append(record)
-            last = line + 1
-        line = reader.line_num
-    if records and line > last and body.count(b'"') % 2:
-        raise _unclosed(last, where)
+            raise _ragged(line, cells, separator, where, spans=last_line - line + 1)
+        records.append(record)
     columns = zip(*records, strict=True) if records else [()] * len(names)
     names = check_names(names, where=where)
     return pl.DataFrame(
         [pl.Series(n, list(c), dtype=pl.String) for n, c in zip(names, columns, strict=True)]
     )
+
+
+_END = "\x1e"
+"""A record of its own after the last one, unless a quote is still open there."""
+
+
+def _records(body: bytes, separator: str, where: str) -> Iterator[tuple[int, int, list[str]]]:
+    """First line, last line and cells of each record that is not blank, without the header."""
+    text = io.TextIOWrapper(io.BytesIO(body), encoding="utf-8", newline="")
+    reader = csv.reader(chain(text, [_END]), delimiter=separator)
+    line = 0
+    try:
+        next(reader)
+        line = reader.line_num
+        for record in reader:
+            if record and record != [_END]:
+                yield line + 1, reader.line_num, record
+            line = reader.line_num
+    except csv.Error:
+        raise _unclosed(line + 1, where) from None
 
 
 def _ragged(

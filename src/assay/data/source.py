@@ -225,6 +225,7 @@ def _read_capsule(source: Any) -> pl.DataFrame:
 
 def _read_columns(columns: Mapping[Any, Any]) -> pl.DataFrame:
     series = [_column(name, cells) for name, cells in columns.items()]
+    check_names([s.name for s in series], where="dict")
     lengths = {len(s) for s in series}
     if len(lengths) > 1:
         raise InvalidTable(
