@@ -243,17 +243,14 @@ def _findings(make: str) -> list[dict[str, Any]]:
         {"group": "bmw", "rows": 8, "value": 0.18, "lower": 0.08, "upper": 0.34},
         {"group": "jaguar", "rows": 3, "value": None},
     ]
-    importance = [
-        {
-            "column": c,
-            "value": v,
-            "lower": v * 0.7,
-            "upper": v * 1.3,
-            "measure": "Error added",
-            "unit": "USD",
-        }
-        for c, v in ((make, 1200.0), ("horsepower", 800.0), ("bore", 60.0))
-    ]
+    figures = ((make, 1200.0), ("horsepower", 800.0), ("bore", 60.0))
+    importance = {
+        "columns": [
+            {"column": c, "value": v, "lower": v * 0.7, "upper": v * 1.3} for c, v in figures
+        ],
+        "measure": "Error added",
+        "unit": "USD",
+    }
     contributions = {
         "columns": [{"column": make, "value": 3100.0}, {"column": "bore", "value": -420.0}],
         "answer": 13_400.0,

@@ -1,5 +1,4 @@
 import msgspec
-import pytest
 
 from assay.assess.finding import Finding, GroupValue
 from assay.report import gallery
@@ -34,33 +33,6 @@ def test_what_does_not_apply_has_no_picture() -> None:
 
 def test_unknown_details_draw_nothing() -> None:
     assert gallery.finding_pictures(finding(details={"resamples": 2000})) == ()
-
-
-DETAILS = {
-    "points": {"actual": [1.0, 2.0, 3.0], "predicted": [1.5, 2.0, 2.0]},
-    "bins": [{"forecast": 0.1, "observed": 0.2, "lower": 0.1, "upper": 0.4, "rows": 30}],
-    "importance": [{"column": "make", "value": 3.0, "lower": 2.0, "upper": 4.0}],
-    "contributions": {"columns": [{"column": "make", "value": -2.0}], "answer": 8, "reference": 10},
-    "confusion": {"classes": ["no", "yes"], "counts": [[8, 2], [1, 9]]},
-}
-
-
-@pytest.mark.parametrize("key", DETAILS)
-def test_every_kind_of_detail_gives_pictures_with_words_and_figures(key: str) -> None:
-    pictures = gallery.finding_pictures(finding(details={key: DETAILS[key]}), unit="USD")
-    assert pictures
-    for picture in pictures:
-        assert picture.text.endswith(".")
-        assert picture.rows
-        assert all(len(row) == len(picture.columns) for row in picture.rows)
-        assert picture.svg.startswith("<svg")
-
-
-def test_a_scatter_is_told_in_fifths_not_row_by_row() -> None:
-    points = {"actual": list(range(1, 101)), "predicted": list(range(1, 101))}
-    first, _ = gallery.finding_pictures(finding(details={"points": points}))
-    assert len(first.rows) == 5
-    assert {row[1] for row in first.rows} == {"20"}
 
 
 def test_the_leaderboard_tells_every_finished_trial() -> None:

@@ -36,6 +36,30 @@ MOST_POINTS = 500
 """Most points of a scatter; beyond it every k-th is drawn, and the caption says so."""
 
 
+_CONFIG = {
+    "aria": False,
+    "background": "transparent",
+    "font": "sans-serif",
+    "padding": 4,
+    "view": {"stroke": None},
+    "axis": {
+        "domain": False,
+        "ticks": False,
+        "gridColor": LINE,
+        "labelColor": MUTED,
+        "labelFontSize": 11,
+        "labelPadding": 6,
+        "titleColor": MUTED,
+        "titleFontSize": 11,
+        "titleFontWeight": "normal",
+        "titlePadding": 8,
+    },
+    "axisX": {"tickCount": 5, "titleAnchor": "start"},
+    "axisY": {"titleAnchor": "end"},
+}
+"""Quiet axes, one font, no background: the same for every chart."""
+
+
 class Bar(NamedTuple):
     """One labelled figure with its interval and the rows behind it."""
 
@@ -286,7 +310,7 @@ def to_svg(chart: Any) -> str:
     str
         An ``<svg>`` element without background, ids or scripts.
     """
-    return _draw(json.dumps(chart.to_dict(), sort_keys=False))
+    return _draw(json.dumps(chart.to_dict(validate=False)))
 
 
 @lru_cache(maxsize=128)
@@ -306,31 +330,13 @@ def _tidy(svg: str) -> str:
 
 def _finish(*layers: alt.Chart, height: float) -> alt.LayerChart:
     """Size, fonts and quiet axes, the same for every chart."""
-    chart = alt.LayerChart(layer=list(layers))
-    finished: alt.LayerChart = (
-        chart.properties(
-            width=WIDTH,
-            height=height,
-            autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
-        )
-        .configure(background="transparent", font="sans-serif", padding=4, aria=False)
-        .configure_view(stroke=None)
-        .configure_axis(
-            domain=False,
-            ticks=False,
-            gridColor=LINE,
-            labelColor=MUTED,
-            labelFontSize=11,
-            labelPadding=6,
-            titleColor=MUTED,
-            titleFontSize=11,
-            titleFontWeight="normal",
-            titlePadding=8,
-        )
-        .configure_axisX(tickCount=5, titleAnchor="start")
-        .configure_axisY(titleAnchor="end")
+    return alt.LayerChart(
+        layer=list(layers),
+        width=WIDTH,
+        height=height,
+        autosize={"type": "fit-x", "contains": "padding"},
+        config=_CONFIG,
     )
-    return finished
 
 
 def _values(rows: Any) -> alt.InlineData:

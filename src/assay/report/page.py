@@ -8,12 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from assay.report import story
 from assay.report.dossier import Dossier
-from assay.report.gallery import (
-    Picture,
-    finding_pictures,
-    leaderboard_picture,
-    missing_picture,
-)
+from assay.report.gallery import finding_pictures, leaderboard_picture, missing_picture
+from assay.report.picture import Picture
 from assay.report.record import parity_words, record_facts
 from assay.report.stamp import hallmark_facts, stamp
 from assay.report.wording import (

@@ -11,7 +11,8 @@ from typing import Any
 
 from assay.report import story
 from assay.report.dossier import Dossier
-from assay.report.gallery import Picture, finding_pictures, leaderboard_picture
+from assay.report.gallery import finding_pictures, leaderboard_picture
+from assay.report.picture import Picture
 from assay.report.record import digests, parity_words
 from assay.report.stamp import hallmark_facts, stamp
 from assay.report.wording import (

@@ -74,10 +74,10 @@ _OVAL = '<ellipse cx="180" cy="38" rx="32" ry="34"/>'
 _ARCH = '<path d="M95 55L108 19L121 55M99.5 43H116.5" stroke-width="5"/>'
 
 _OUTLINE = (
-    '<svg class="stamp" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 216 76" width="216" '
-    'height="76" role="img" aria-label="No hallmark"><title>No hallmark</title>'
+    '<svg class="stamp" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 216 96" width="216" '
+    'height="96" role="img" aria-label="No hallmark"><title>No hallmark</title>'
     '<g fill="none" stroke="#5b6670" stroke-width="1.5" stroke-dasharray="5 4">'
     f"{_OCTAGON}{_SHIELD}{_OVAL}</g>"
-    '<text x="108" y="43" text-anchor="middle" font-family="sans-serif" font-size="12" '
-    'fill="#5b6670">no hallmark</text></svg>'
+    '<text x="108" y="92" text-anchor="middle" font-family="sans-serif" font-size="13" '
+    'fill="#5b6670">no hallmark yet</text></svg>'
 )

@@ -1,0 +1,252 @@
+"""Pictures of what a finding's details hold: one small record and one drawing a kind.
+
+A detail that does not have the shape named here is not drawn, and nothing breaks: checks of
+other packages put into their details what they like.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean, median
+from typing import Annotated, Any, NamedTuple
+
+import msgspec
+from msgspec import Meta
+
+from assay.records import Record
+from assay.report import charts
+from assay.report.charts import Bar, Bin
+from assay.report.picture import Picture, with_unit
+from assay.report.wording import SHARES, between, count, counted, quantity, share
+
+Numbers = Annotated[tuple[float | None, ...], Meta(min_length=1)]
+
+
+class Points(Record, frozen=True, kw_only=True):
+    """``points``: answers of sampled rows, in the unit of the target."""
+
+    actual: Numbers
+    predicted: Numbers
+
+
+class ForecastBin(Record, frozen=True, kw_only=True):
+    """One of ``bins``: rows with a similar forecast."""
+
+    forecast: float
+    observed: float
+    lower: float | None = None
+    upper: float | None = None
+    rows: int | None = None
+
+
+class ColumnFigure(Record, frozen=True, kw_only=True):
+    """One of ``importance``, or of the columns of ``contributions``."""
+
+    column: str
+    value: float
+    lower: float | None = None
+    upper: float | None = None
+
+
+class Importance(Record, frozen=True, kw_only=True):
+    """``importance``: what happens to the error when a column is shuffled, say."""
+
+    columns: Annotated[tuple[ColumnFigure, ...], Meta(min_length=1)]
+    measure: str = "Importance"
+    unit: str = ""
+
+
+class Explained(Record, frozen=True, kw_only=True):
+    """``contributions``: one answer against the reference row's."""
+
+    columns: Annotated[tuple[ColumnFigure, ...], Meta(min_length=1)]
+    answer: float
+    reference: float
+
+
+class Confusion(Record, frozen=True, kw_only=True):
+    """``confusion``: ``counts[i][j]`` rows of class i were answered as class j."""
+
+    classes: Annotated[tuple[str, ...], Meta(min_length=2)]
+    counts: tuple[tuple[int, ...], ...]
+
+
+class _Kind(NamedTuple):
+    """What a key of the details holds and who draws it."""
+
+    shape: Any
+    draw: Callable[[Any, str], tuple[Picture, ...]]
+
+
+def detail_pictures(details: Mapping[str, Any], *, unit: str = "") -> tuple[Picture, ...]:
+    """Pictures of everything in the details that has a known shape.
+
+    Parameters
+    ----------
+    details : mapping
+        Of a finding; JSON values.
+    unit : str
+        Unit of the target.
+    """
+    drawn: tuple[Picture, ...] = ()
+    for key, kind in _KINDS.items():
+        try:
+            held = msgspec.convert(details.get(key), kind.shape)
+        except msgspec.ValidationError:
+            continue
+        drawn += kind.draw(held, unit)
+    return drawn
+
+
+def _points(points: Points, unit: str) -> tuple[Picture, ...]:
+    """Predicted against true, and what is left: two scatters over the same rows."""
+    pairs = [
+        (a, p)
+        for a, p in zip(points.actual, points.predicted, strict=False)
+        if a is not None and p is not None
+    ]
+    if not pairs:
+        return ()
+    actual, predicted = zip(*pairs, strict=True)
+    over = sum(p > a for a, p in pairs)
+    middle = median(abs(p - a) for a, p in pairs)
+    columns, rows = _fifths(pairs, unit)
+    return (
+        Picture(
+            title="Predicted against true",
+            text=f"{counted(len(pairs), 'row')}. On the dashed line the prediction is exact; half "
+            f"of the rows lie within {quantity(middle, unit)} of it.",
+            chart=charts.predicted_against_true(actual, predicted, unit=unit),
+            columns=columns,
+            rows=rows,
+        ),
+        Picture(
+            title="What is left",
+            text=f"Predicted minus true, over the prediction: {count(over)} of "
+            f"{counted(len(pairs), 'row')} are predicted too high.",
+            chart=charts.residuals(actual, predicted, unit=unit),
+            columns=columns,
+            rows=rows,
+        ),
+    )
+
+
+def _fifths(
+    pairs: Sequence[tuple[float, float]], unit: str
+) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """The scatter as a table: five equal parts by prediction, so that no row is told alone."""
+    ordered = sorted(pairs, key=lambda pair: pair[1])
+    size = -(-len(ordered) // 5)
+    parts = [ordered[start : start + size] for start in range(0, len(ordered), size)]
+    return (
+        ("Predicted", "Rows", "Mean predicted", "Mean true", "Mean absolute error"),
+        tuple(
+            (
+                between(part[0][1], part[-1][1], unit),
+                count(len(part)),
+                quantity(fmean(p for _, p in part), unit),
+                quantity(fmean(a for a, _ in part), unit),
+                quantity(fmean(abs(p - a) for a, p in part), unit),
+            )
+            for part in parts
+        ),
+    )
+
+
+def _bins(bins: tuple[ForecastBin, ...], _unit: str) -> tuple[Picture, ...]:
+    """A reliability diagram."""
+    worst = max(bins, key=lambda b: abs(b.observed - b.forecast))
+    return (
+        Picture(
+            title="Forecast against observed",
+            text="On the dashed line, forecasts come true as often as they say. Farthest from it: "
+            f"forecast {share(worst.forecast)}, observed {share(worst.observed)}.",
+            chart=charts.calibration(
+                [Bin(b.forecast, b.observed, b.lower, b.upper, b.rows) for b in bins]
+            ),
+            columns=("Forecast", "Observed", "Bounds", "Rows"),
+            rows=tuple(
+                (
+                    share(b.forecast),
+                    share(b.observed),
+                    between(b.lower, b.upper, "share"),
+                    count(b.rows),
+                )
+                for b in bins
+            ),
+        ),
+    )
+
+
+def _importance(importance: Importance, _unit: str) -> tuple[Picture, ...]:
+    """Columns by how much the answers depend on them."""
+    columns = sorted(importance.columns, key=lambda c: -c.value)
+    unit = importance.unit
+    most = ", ".join(f"{c.column} {quantity(c.value, unit)}" for c in columns[:3])
+    return (
+        Picture(
+            title="What the answers depend on",
+            text=f"{importance.measure}, by column. Most: {most}.",
+            chart=charts.interval_dots(
+                [Bar(c.column, c.value, c.lower, c.upper) for c in columns],
+                measure=with_unit(importance.measure, unit),
+                share=unit in SHARES,
+            ),
+            columns=("Column", importance.measure, "Bounds"),
+            rows=tuple(
+                (c.column, quantity(c.value, unit), between(c.lower, c.upper, unit))
+                for c in columns
+            ),
+        ),
+    )
+
+
+def _contributions(explained: Explained, unit: str) -> tuple[Picture, ...]:
+    """One row's answer against the reference row, column by column."""
+    columns = sorted(explained.columns, key=lambda c: -abs(c.value))
+    gap = explained.answer - explained.reference
+    return (
+        Picture(
+            title="One answer, explained",
+            text=f"The answer {quantity(explained.answer, unit)} lies {quantity(abs(gap), unit)} "
+            f"{'above' if gap >= 0 else 'below'} the reference row's "
+            f"{quantity(explained.reference, unit)}; each bar is one column's part.",
+            chart=charts.bars(
+                [Bar(c.column, c.value) for c in columns],
+                measure=with_unit("Part of the difference", unit),
+                signed=True,
+            ),
+            columns=("Column", "Part"),
+            rows=tuple((c.column, quantity(c.value, unit)) for c in columns),
+        ),
+    )
+
+
+def _confusion(confusion: Confusion, _unit: str) -> tuple[Picture, ...]:
+    """Answers by true class."""
+    classes, counts = confusion.classes, confusion.counts
+    if {len(counts), *map(len, counts)} != {len(classes)}:
+        return ()
+    right = sum(counts[i][i] for i in range(len(classes)))
+    return (
+        Picture(
+            title="Answered against true",
+            text=f"{count(right)} of {counted(sum(map(sum, counts)), 'row')} are answered as they "
+            "are. The darker a cell, the larger its share of the true class.",
+            chart=charts.shares_by_class(counts, classes),
+            columns=("True", *(f"Answered {name}" for name in classes)),
+            rows=tuple(
+                (name, *(count(n) for n in row)) for name, row in zip(classes, counts, strict=True)
+            ),
+        ),
+    )
+
+
+_KINDS = {
+    "points": _Kind(Points, _points),
+    "bins": _Kind(Annotated[tuple[ForecastBin, ...], Meta(min_length=1)], _bins),
+    "importance": _Kind(Importance, _importance),
+    "contributions": _Kind(Explained, _contributions),
+    "confusion": _Kind(Confusion, _confusion),
+}
+"""Key of the details -> its shape and its drawing, in the order of a report."""

@@ -1,0 +1,56 @@
+from pathlib import Path
+
+import pytest
+
+from assay.report import details
+from assay.report.details import detail_pictures
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+DETAILS = {
+    "points": {"actual": [1.0, 2.0, 3.0], "predicted": [1.5, 2.0, 2.0]},
+    "bins": [{"forecast": 0.1, "observed": 0.2, "lower": 0.1, "upper": 0.4, "rows": 30}],
+    "importance": {"columns": [{"column": "make", "value": 3.0, "lower": 2.0, "upper": 4.0}]},
+    "contributions": {"columns": [{"column": "make", "value": -2.0}], "answer": 8, "reference": 10},
+    "confusion": {"classes": ["no", "yes"], "counts": [[8, 2], [1, 9]]},
+}
+
+
+@pytest.mark.parametrize("key", DETAILS)
+def test_every_kind_of_detail_gives_pictures_with_words_and_figures(key: str) -> None:
+    pictures = detail_pictures({key: DETAILS[key]}, unit="USD")
+    assert pictures
+    for picture in pictures:
+        assert picture.text.endswith(".")
+        assert picture.rows
+        assert all(len(row) == len(picture.columns) for row in picture.rows)
+        assert picture.svg.startswith("<svg")
+
+
+def test_a_scatter_is_told_in_fifths_not_row_by_row() -> None:
+    points = {"actual": list(range(1, 101)), "predicted": list(range(1, 101))}
+    first, _ = detail_pictures({"points": points})
+    assert len(first.rows) == 5
+    assert {row[1] for row in first.rows} == {"20"}
+
+
+@pytest.mark.parametrize("key", DETAILS)
+@pytest.mark.parametrize("odd", [None, 3, "text", [], {}, {"columns": []}, [[1, 2]]])
+def test_a_detail_of_another_shape_draws_nothing(key: str, odd: object) -> None:
+    assert detail_pictures({key: odd}) == ()
+
+
+def test_missing_answers_are_left_out() -> None:
+    points = {"actual": [1.0, None, 3.0], "predicted": [1.0, 2.0, None]}
+    first, _ = detail_pictures({"points": points})
+    assert first.text.startswith("1 row.")
+    assert detail_pictures({"points": {"actual": [None], "predicted": [1.0]}}) == ()
+
+
+def test_a_confusion_table_that_is_not_square_draws_nothing() -> None:
+    assert detail_pictures({"confusion": {"classes": ["a", "b"], "counts": [[1, 2]]}}) == ()
+
+
+def test_the_docs_name_every_kind() -> None:
+    page = (DOCS / "charts.md").read_text(encoding="utf-8")
+    assert all(f"`{key}`" in page for key in details._KINDS)
