@@ -9,13 +9,17 @@ BIN    := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_NO_COMPILE = 1
 
-.PHONY: demo test lint types install install-dev system clean
+.PHONY: demo test examples lint types install install-dev system clean
 
 demo: install
 	sh examples/demo.sh $(BIN)/assay
 
 test: install-dev system
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+# Both examples, as they are, in a home of their own; CI runs it.
+examples: install
+	sh examples/all.sh $(BIN)/assay
 
 lint: install-dev
 	$(BIN)/ruff check .

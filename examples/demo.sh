@@ -11,6 +11,6 @@ here="$(dirname "$0")"
 echo
 echo "Starting the endpoint, asking it for a price, and stopping it:"
 "$assay" serve car-price --background
-"$assay" predict car-price @"$here/car-price/car.json"
+"$assay" predict car-price @"$here/car-price/row.json"
 "$assay" serve car-price --stop
 "$assay" status car-price

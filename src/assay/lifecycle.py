@@ -54,7 +54,6 @@ class Board(Record, frozen=True, kw_only=True):
 class Facts(Record, frozen=True, kw_only=True):
     """What the record holds about a project's newest run, by digest or entry number."""
 
-    folder: str
     policy_entry: int = 0
     started_entry: int = 0
     dataset: str = ""
@@ -82,17 +81,17 @@ def draw_board(question: Question, facts: Facts) -> Board:
         project=question.name,
         items=(
             *_business(question, facts),
-            *_data(facts),
-            *_modelling(facts),
+            *_data(question, facts),
+            *_modelling(question, facts),
             *_deployment(question, facts),
-            *_acceptance(facts),
+            *_acceptance(question, facts),
         ),
     )
 
 
 def _business(question: Question, facts: Facts) -> list[Item]:
     stage: Stage = "business understanding"
-    run = f"assay run {facts.folder}"
+    run = f"assay run {question.name}"
     metric = question.success.metric
     return [
         _item(stage, "deliverable", "charter: question, decision, owner", "assay.yaml", ""),
@@ -131,9 +130,9 @@ def _policy_evidence(facts: Facts) -> str:
     return f"ledger entry {facts.policy_entry}"
 
 
-def _data(facts: Facts) -> list[Item]:
+def _data(question: Question, facts: Facts) -> list[Item]:
     stage: Stage = "data acquisition and understanding"
-    add = f"assay data add {facts.folder}"
+    add = f"assay data add {question.name}"
     return [
         _item(stage, "deliverable", "dataset version", facts.dataset, add),
         _item(stage, "deliverable", "data quality report", facts.profile, add),
@@ -142,9 +141,9 @@ def _data(facts: Facts) -> list[Item]:
     ]
 
 
-def _modelling(facts: Facts) -> list[Item]:
+def _modelling(question: Question, facts: Facts) -> list[Item]:
     stage: Stage = "modelling"
-    run = f"assay run {facts.folder}"
+    run = f"assay run {question.name}"
     decision = _item(stage, "checkpoint", "the gate decided", facts.decision, run)
     if facts.decision and not facts.allowed:
         decision = Item(
@@ -152,7 +151,7 @@ def _modelling(facts: Facts) -> list[Item]:
             kind="checkpoint",
             name="the gate allows release",
             state="open",
-            evidence=f"refused; see `assay policy check {facts.folder}`",
+            evidence=f"refused; see `assay policy check {question.name}`",
         )
     return [
         _item(stage, "deliverable", "leaderboard", facts.leaderboard, run),
@@ -172,7 +171,7 @@ def _deployment(question: Question, facts: Facts) -> list[Item]:
             "deliverable",
             "model version registered",
             facts.version,
-            f"assay run {facts.folder}",
+            f"assay run {question.name}",
         ),
         _item(stage, "deliverable", "hallmark", struck, f"assay approve {question.name} --note …"),
         _item(stage, "deliverable", "endpoint started", facts.deployed, serve),
@@ -186,9 +185,9 @@ def _deployment(question: Question, facts: Facts) -> list[Item]:
     ]
 
 
-def _acceptance(facts: Facts) -> list[Item]:
+def _acceptance(question: Question, facts: Facts) -> list[Item]:
     stage: Stage = "customer acceptance"
-    run = f"assay run {facts.folder}"
+    run = f"assay run {question.name}"
     return [
         _item(stage, "deliverable", "report", facts.documents.get("report.html", ""), run),
         _item(stage, "deliverable", "scorecard", facts.documents.get("scorecard.pdf", ""), run),
@@ -199,7 +198,7 @@ def _acceptance(facts: Facts) -> list[Item]:
             "checkpoint",
             "accepted by a named person",
             "; ".join(facts.approvals),
-            "assay approve … --note …",
+            f"assay approve {question.name} --note …",
         ),
     ]
 

@@ -14,6 +14,7 @@ from assay.settings import Settings
 
 if TYPE_CHECKING:
     from assay.assess.finding import Assessment
+    from assay.bench import Acquired, Bench, Searched
     from assay.data.contract import Contract
     from assay.data.dataset import Dataset
     from assay.data.profile import Profile
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from assay.registry.verify import VerificationReport
     from assay.registry.version import ModelVersion
     from assay.run import Run
-    from assay.stages import Acquired, Bench, Searched
     from assay.store.store import Store
 
 
@@ -293,8 +293,8 @@ class Project:
         """A bench for work step by step, outside a run."""
         from secrets import token_hex
 
+        from assay.bench import Bench
         from assay.records import now
-        from assay.stages import Bench
 
         return Bench(
             store=self.store,
@@ -312,7 +312,7 @@ class Project:
 
         runs = self.runs()
         if not runs:
-            return Facts(folder=str(self.folder))
+            return Facts()
         run = runs[-1]
         label = run.registered.version if run.finished else ""
         approvals = self.registry.approvals(label) if label else ()
@@ -320,7 +320,6 @@ class Project:
             e for e in self.store.ledger.entries(self.name) if e.action == "endpoint started"
         ]
         return Facts(
-            folder=str(self.folder),
             **_digests(run),
             allowed=run.finished and bool(label),
             version=label,
@@ -381,7 +380,7 @@ class ProjectData:
         """The newest version with its profile, contract and split."""
         from msgspec import convert
 
-        from assay.stages import Acquired
+        from assay.bench import Acquired
 
         project = self._project
         found = project.store.records.latest("acquired", project.name)

@@ -15,11 +15,11 @@ import msgspec
 from msgspec import structs
 
 from assay import stages
+from assay.bench import Acquired, Asked, Assessed, Bench, Decided, Registered, Searched, Stored
 from assay.errors import UnknownName
 from assay.progress import Progress
 from assay.question import Question
 from assay.records import Record, now
-from assay.stages import Acquired, Asked, Assessed, Bench, Decided, Registered, Searched
 
 if TYPE_CHECKING:
     from assay.assess.finding import Assessment
@@ -233,7 +233,7 @@ class Run:
 
         return html_run(self)
 
-    def _left(self, name: str, kind: type[stages.Stored]) -> stages.Stored:
+    def _left(self, name: str, kind: type[Stored]) -> Stored:
         """The record that a step left; `UnknownName` where it has not finished."""
         if name not in self.steps:
             raise UnknownName("finished step", name, self.steps, where=f"run {self.id}")

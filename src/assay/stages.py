@@ -1,135 +1,35 @@
 """What each stage of the lifecycle does: from records to records, through the store.
 
-Every stage takes a `Bench` (where it works) and the digests that earlier stages left, and
-leaves digests. Doing a stage twice leaves the same records.
+Every stage takes a `Bench` (where it works) and what the stage before it left, and leaves
+digests. Doing a stage twice leaves the same records.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
 
+from assay.bench import (
+    Acquired,
+    Asked,
+    Assessed,
+    Bench,
+    Decided,
+    Registered,
+    Searched,
+    read_rows,
+    usable_rows,
+)
 from assay.errors import InputError
-from assay.progress import Progress
-from assay.question import Kind, Question
-from assay.records import Record, canonical, now
+from assay.question import Question
+from assay.records import canonical, now
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from assay.assess.check import Subject
     from assay.automl.leaderboard import Leaderboard
-    from assay.store.store import Store
-
-Stored = TypeVar("Stored", bound=Record)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bench:
-    """Where a stage works: the store, the project, who works, and who is told."""
-
-    store: Store
-    project: str
-    folder: Path
-    run: str
-    actor: str
-    threads: int
-    progress: Progress
-
-    def keep(self, record: Record) -> str:
-        """Store a record under its digest."""
-        return self.store.artifacts.put(record.to_json())
-
-    def load(self, kind: type[Stored], digest: str) -> Stored:
-        """Read a stored record."""
-        return kind.from_json(self.store.artifacts.read(digest))
-
-    def note(self, action: str, *, subject: str = "", body: Mapping[str, Any] | None = None) -> int:
-        """Append to the ledger, once a run; the number of the entry."""
-        entry = self.store.ledger.append(
-            self.project,
-            action,
-            actor=self.actor,
-            subject=subject,
-            body={"run": self.run, **(body or {})},
-            key=f"{self.run}:{action}",
-        )
-        return entry.seq
-
-
-class Asked(Record, frozen=True, kw_only=True):
-    """The question and the policy, recorded before anything is computed."""
-
-    question: str
-    policy: str
-    policy_entry: int
-    """Number of the ledger entry that holds the policy."""
-    summary: str
-
-
-class Acquired(Record, frozen=True, kw_only=True):
-    """A version of the table, understood."""
-
-    asked: Asked | None = None
-    """The question it was read for; None where it was read by hand."""
-    dataset: str
-    """Digest of the `Dataset` record."""
-    content: str
-    """Digest of its rows."""
-    profile: str
-    contract: str
-    split: str
-    kind: Kind
-    summary: str
-
-
-class Searched(Record, frozen=True, kw_only=True):
-    """The winner of the search, compiled and proved equal to the Python model."""
-
-    asked: Asked
-    acquired: Acquired
-    plan: str
-    graph: str
-    leaderboard: str
-    parity: str
-    out_of_fold: str
-    reference: str
-    notes: tuple[str, ...] = ()
-    """What to know when reading the out-of-fold answers."""
-    started_entry: int
-    """Number of the ledger entry written when training started."""
-    summary: str
-
-
-class Assessed(Record, frozen=True, kw_only=True):
-    """What was measured about the graph."""
-
-    searched: Searched
-    assessment: str
-    summary: str
-
-
-class Decided(Record, frozen=True, kw_only=True):
-    """What the policy says of the evidence."""
-
-    assessed: Assessed
-    decision: str
-    allowed: bool
-    summary: str
-
-
-class Registered(Record, frozen=True, kw_only=True):
-    """The model version, or the refusal."""
-
-    decided: Decided
-    version: str
-    """``name@number``; empty where the gate refused."""
-    summary: str
 
 
 def ask(bench: Bench, question: str, policy: str) -> Asked:
@@ -179,7 +79,7 @@ def acquire_from(bench: Bench, question: Question, source: Any = None) -> Acquir
     dataset = add_dataset(
         bench.store.artifacts, question.data if source is None else source, base=base
     )
-    frame = check_table(_table(bench, dataset.digest), question).frame
+    frame = check_table(read_rows(bench, dataset.digest), question).frame
     kind, why = infer_kind(frame, question)
     profile = profile_table(frame, target=question.target)
     contract = derive_contract(frame, question, profile)
@@ -272,11 +172,12 @@ def assess(bench: Bench, searched: Searched) -> Assessed:
     """Measure the graph on the rows that the search never saw."""
     from assay.assess.assess import assess as assess_subject
     from assay.assess.request import requests_of
+    from assay.evidence import gather_subject
     from assay.policy.policy import Policy
 
     policy = bench.load(Policy, searched.asked.policy)
     assessment = assess_subject(
-        subject_of(bench, searched), requests_of(policy.rules), progress=bench.progress
+        gather_subject(bench, searched), requests_of(policy.rules), progress=bench.progress
     )
     digest = bench.keep(assessment)
     bench.note("model assessed", subject=searched.graph, body={"assessment": digest})
@@ -345,32 +246,6 @@ def register(bench: Bench, decided: Decided) -> Registered:
     return Registered(decided=decided, version=version.label, summary=f"{version.label}, {status}")
 
 
-def subject_of(bench: Bench, searched: Searched) -> Subject:
-    """What checks look at: the graph's answers on held-out rows, and the procedure's."""
-    from assay.assess.check import Subject
-    from assay.data.contract import Contract
-    from assay.data.profile import Profile
-    from assay.data.split import Split
-    from assay.model.scorer import Scorer
-
-    acquired = searched.acquired
-    question = bench.load(Question, searched.asked.question)
-    split = bench.load(Split, acquired.split)
-    rows = usable_rows(bench, acquired, question)
-    train, test = rows[list(split.train)], rows[list(split.test)]
-    scorer = Scorer(bench.store.artifacts.read(searched.graph), threads=bench.threads or 1)
-    raise SystemExit((train, test, scorer, Subject, Contract, Profile))
-
-
-def usable_rows(bench: Bench, acquired: Acquired, question: Question) -> pl.DataFrame:
-    """The rows with a target, typed as the contract says."""
-    from assay.data.contract import Contract
-    from assay.data.suitability import check_table
-
-    frame = check_table(_table(bench, acquired.content), question).frame
-    return bench.load(Contract, acquired.contract).conform(frame, require_target=True)
-
-
 def expected_seconds(bench: Bench, step: str, question: str) -> float | None:
     """About how long a step takes, where that is known before it starts."""
     if step != "search":
@@ -384,12 +259,6 @@ def required(asked: Asked | None) -> Asked:
     if asked is None:
         raise InputError("A search needs the question to be recorded first.", hint="Use Project.")
     return asked
-
-
-def _table(bench: Bench, digest: str) -> pl.DataFrame:
-    from assay.data.dataset import load_dataset
-
-    return load_dataset(bench.store.artifacts, digest)
 
 
 def _parquet(frame: pl.DataFrame) -> bytes:

@@ -166,4 +166,5 @@ def _rule(check: str, limit: str, undecided: str, because: str, *, column: str =
         if column
         else ""
     )
-    return f"  - check: {check}{where}\n    {limit}\n    undecided: {undecided}\n    because: {because}"
+    lines = (f"- check: {check}{where}", f"  {limit}", f"  undecided: {undecided}")
+    return "\n".join(f"  {line}" for line in (*lines, f"  because: {because}"))

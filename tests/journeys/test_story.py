@@ -36,7 +36,7 @@ def quick_copy(example: str, folder: Path) -> Path:
 
 
 def car() -> dict[str, Any]:
-    row: dict[str, Any] = json.loads((EXAMPLES / "car-price" / "car.json").read_text())
+    row: dict[str, Any] = json.loads((EXAMPLES / "car-price" / "row.json").read_text())
     return row
 
 

@@ -71,7 +71,7 @@ def predict(
 ) -> None:
     """Ask a running endpoint for an answer.
 
-    Example: assay predict car-price @examples/car-price/car.json
+    Example: assay predict car-price @examples/car-price/row.json
     """
     from assay.project import Project
 

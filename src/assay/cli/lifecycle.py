@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from itertools import groupby
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,6 +18,9 @@ from assay.cli.terminal import (
     progress,
     say,
 )
+
+if TYPE_CHECKING:
+    from assay.lifecycle import Item
 
 
 def register(app: typer.Typer) -> None:
@@ -172,14 +176,18 @@ def status(project: ProjectArg = Path(), as_json: Json = False) -> None:  # type
         if as_json:
             emit_json(board)
             return
-        emit_table(
-            ("stage", "what", "", "state", "evidence"),
-            [(i.stage, i.kind, i.name, _mark(i.state), i.evidence) for i in board.items],
-            title=f"{board.project}: {board.summary}",
-        )
+        say(f"{board.project}: {board.summary}")
+        for stage, items in groupby(board.items, key=lambda item: item.stage):
+            emit_table(
+                ("", stage, ""),
+                [(_MARKS[i.state], _named(i), i.evidence) for i in items],
+            )
         if board.next_step:
             say(f"Next: {board.next_step}")
 
 
-def _mark(state: str) -> str:
-    return {"done": "✓ done", "missing": "· missing", "open": "? open"}.get(state, state)
+_MARKS = {"done": "✓", "missing": "·", "open": "?"}
+
+
+def _named(item: Item) -> str:
+    return f"checkpoint: {item.name}" if item.kind == "checkpoint" else item.name
