@@ -56,8 +56,8 @@ class FoldFit:
 class Attempt:
     """A finished cross-validation.
 
-    ``answer``: (n_rows, width) out-of-fold, on the link scale and, for regression, on the scale
-    of ``transform``.
+    ``answer``: (n_judged, width) out-of-fold, on the link scale and, for regression, on the
+    scale of ``transform``.
     """
 
     family: Family
@@ -86,6 +86,7 @@ class Bench:
         self.seed = seed
         self.pool = pool
         self.threads = threads
+        self.truth: Answers = problem.y[problem.judged]
         everything = np.arange(problem.rows)
         jobs = [pool.submit(self._encode_fold, k) for k in problem.fold_numbers]
         whole = pool.submit(self._learn, everything)
@@ -144,7 +145,7 @@ class Bench:
         return time.monotonic() - start
 
     def _encode_fold(self, number: int) -> Fold:
-        fit = np.flatnonzero(self.problem.folds != number)
+        fit = self.problem.learned_from(number)
         held = np.flatnonzero(self.problem.folds == number)
         features, X = self._learn(fit)
         X_held = encode(features.encoders, self.problem.some(held))
@@ -208,6 +209,7 @@ class Bench:
         answer = np.empty((self.problem.rows, self.problem.task.width))
         for fold, fit in zip(self.folds, fits, strict=True):
             answer[fold.held] = fit.answer
+        answer = answer[self.problem.judged]
         if not np.isfinite(answer).all():
             raise ArithmeticError("some answers are not finite")
         score = self.score(answer, transform)
@@ -227,7 +229,7 @@ class Bench:
 
     def score(self, answer: Float64, transform: Transform) -> float:
         """Score of out-of-fold answers, in the target's own unit."""
-        return self.metric.score(self.problem.y, shown(answer, transform))
+        return self.metric.score(self.truth, shown(answer, transform))
 
 
 Result = TypeVar("Result")

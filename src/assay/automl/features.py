@@ -31,8 +31,6 @@ SMOOTHING = 10.0
 INNER_FOLDS = 5
 MOST_ONE_HOT = 60
 """Levels of one column that get a feature of their own."""
-FEW_LEVELS = 8
-"""Columns with at most so many levels are one-hot for trees too."""
 MANY_LEVELS = 30
 """Columns with more levels also tell how frequent a level is."""
 MOST_CLASSES = 10
@@ -216,9 +214,8 @@ def _category(
         parts.append(_frequency(column.name, counts, missing))
     own = _frequent(counts, rows=len(values)) if column.kind == "category" else ()
     if own:
-        views = BOTH if len(levels) <= FEW_LEVELS else ("linear",)
         encoder = OneHotEncoder(column=column.name, levels=own)
-        parts.append(Feature(encoder=encoder, views=views))
+        parts.append(Feature(encoder=encoder, views=("linear",)))
     if missing:
         parts.append(Feature(encoder=MissingEncoder(column=column.name), views=BOTH))
     return parts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import cycle
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from assay.automl.bench import Attempt, Bench, Transform
@@ -19,6 +20,8 @@ TURNS = (0, 1, 0, 2)
 """Ranks of the families that refinement visits in turn: the best one every other time."""
 PATIENCE = 40
 """Trials in a row without progress, after which refinement ends early."""
+NOISE = 0.02
+"""Relative difference between two scales that cross-validation cannot tell from chance."""
 QUICK_FAMILIES = 2
 """How many first families try both scales of a skewed target."""
 
@@ -55,8 +58,8 @@ class Hunt:
         for name in quick:
             self._default(name, "identity")
             self._default(name, "log")
-        if quick and self.attempts:
-            self.transform = min(self.attempts.values(), key=lambda a: a.loss).transform
+        if quick:
+            self.transform = self._better_scale()
         for name in names[len(quick) :]:
             self._default(name, self.transform)
         self._refine()
@@ -65,6 +68,17 @@ class Hunt:
         """Finished attempts on the scale that was chosen, best first."""
         own = [(n, a) for n, a in self.attempts.items() if a.transform == self.transform]
         return dict(sorted(own, key=lambda item: (item[1].loss, item[0])))
+
+    def _better_scale(self) -> Transform:
+        """Log unless it is clearly worse: it keeps answers positive and intervals in proportion."""
+        best = {
+            scale: min(
+                (a.loss for a in self.attempts.values() if a.transform == scale), default=inf
+            )
+            for scale in ("identity", "log")
+        }
+        worse = best["log"] > best["identity"] + NOISE * abs(best["identity"])
+        return "identity" if worse or best["log"] == inf else "log"
 
     def _able(self, families: dict[str, Family | Exception]) -> dict[str, Family]:
         """Families that can do the task; the others are recorded with the reason."""
@@ -179,10 +193,10 @@ class Hunt:
         fits = sorted((a.fit_s * folds / (folds - 1) for a in best), reverse=True)[:MOST_MEMBERS]
         if fits:
             final = max(fits[0], sum(fits) / self.bench.threads)
-            self.clock.reserve_s = 1.2 * final + 0.03 * self.clock.budget_s
+            self.clock.reserve_s = 1.2 * final + 0.05 * self.clock.budget_s
 
     def _best_loss(self) -> float:
-        return min((a.loss for a in self.usable().values()), default=float("inf"))
+        return min((a.loss for a in self.usable().values()), default=inf)
 
     def _note(
         self, name: str, params: Params, status: Any, note: str, transform: Transform = "identity"

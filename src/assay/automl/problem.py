@@ -12,6 +12,7 @@ import polars as pl
 from assay.automl.family import Answers, Task
 from assay.automl.features import Inputs, answers_of
 from assay.data.contract import Column, Contract
+from assay.data.kinds import label_text
 from assay.errors import InputError, InvalidTable, UnknownColumn
 from assay.model.inputs import graph_inputs, plan_inputs
 from assay.model.plan import Float64, Input
@@ -22,7 +23,11 @@ Rows = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """Training rows; ``y`` is the answer or the class number, ``folds`` a number a row."""
+    """Training rows; ``y`` is the answer or the class number, ``folds`` a number a row.
+
+    Fold -1 marks the earliest rows of folds that follow time: they are only learned from, and
+    each fold is answered by what was fitted on the folds before it.
+    """
 
     task: Task
     target: str
@@ -40,8 +45,23 @@ class Problem:
 
     @property
     def fold_numbers(self) -> tuple[int, ...]:
-        """The folds that occur, in order."""
-        return tuple(int(k) for k in np.unique(self.folds))
+        """The folds that are answered, in order."""
+        return tuple(int(k) for k in np.unique(self.folds) if k >= 0)
+
+    @property
+    def ordered(self) -> bool:
+        """Whether folds follow time."""
+        return bool((self.folds < 0).any())
+
+    @property
+    def judged(self) -> Rows:
+        """The rows that some fold answers, ascending."""
+        return np.flatnonzero(self.folds >= 0)
+
+    def learned_from(self, fold: int) -> Rows:
+        """The rows that the fold's model is fitted on."""
+        fits = self.folds < fold if self.ordered else self.folds != fold
+        return np.flatnonzero(fits)
 
     @property
     def answers(self) -> Float64:
@@ -80,12 +100,12 @@ def pose(
             hint="Leave rows without an answer out of the training rows.",
         )
     fold_of = np.asarray(folds, dtype=np.int64)
-    if len(fold_of) != len(frame) or len(np.unique(fold_of)) < 2:
+    if len(fold_of) != len(frame) or len(np.unique(fold_of)) < 2 or fold_of.max() < 0:
         raise InvalidTable(
             f"{len(frame)} training rows need a fold number each, in two folds or more.",
             hint="Split the table with `assay.data.split_rows`.",
         )
-    classes, y = _read_answers(answers, kind, positive)
+    classes, y = _read_answers(answers, kind, contract.target.categories, positive)
     inputs = plan_inputs(contract)
     return Problem(
         task=Task(kind=kind, classes=len(classes)),
@@ -100,30 +120,19 @@ def pose(
 
 
 def _read_answers(
-    answers: pl.Series, kind: Kind, positive: str | None
+    answers: pl.Series, kind: Kind, known: tuple[str, ...], positive: str | None
 ) -> tuple[tuple[str, ...], Answers]:
+    """Classes in the contract's order (the one asked for comes last), and each row's position."""
     if kind == "regression":
         return (), _numbers(answers)
-    labels = class_labels(answers)
-    classes = tuple(sorted(set(labels)))
+    labels = label_text(answers).to_list()
+    found = set(labels)
+    classes = known if found == set(known) else tuple(sorted(found))
     _check_classes(classes, kind, answers.name, positive)
     if kind == "binary" and positive == classes[0]:
         classes = (classes[1], classes[0])
     position = {label: i for i, label in enumerate(classes)}
     return classes, np.array([position[label] for label in labels], dtype=np.int64)
-
-
-def class_labels(answers: pl.Series) -> list[str]:
-    """Class names as text; whole numbers without a decimal point, booleans as true and false.
-
-    Examples
-    --------
-    >>> class_labels(pl.Series([1.0, 0.0])), class_labels(pl.Series([True]))
-    (['1', '0'], ['true'])
-    """
-    if answers.dtype.is_float() and bool((answers == answers.round(0)).all()):
-        answers = answers.cast(pl.Int64)
-    return [str(label) for label in answers.cast(pl.String).to_list()]
 
 
 def _numbers(answers: pl.Series) -> Float64:

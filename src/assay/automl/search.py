@@ -59,8 +59,9 @@ class SearchResult:
     plan : ModelPlan
         The model, fitted on all training rows.
     leaderboard : Leaderboard
-    out_of_fold : polars.DataFrame, one row a training row
-        What the procedure answers for rows it did not fit on: ``fold``; ``truth`` and
+    out_of_fold : polars.DataFrame, one row a training row that some fold answers
+        What the procedure answers for rows it did not fit on: ``row`` (position among the
+        training rows) and ``fold``; ``truth`` and
         ``baseline`` (numbers, or class positions as in ``plan.output.classes``); ``prediction``
         (as in `assay.model.answer.Answer`); ``lower`` and ``upper`` (regression, null where there
         are too few rows); ``label`` and ``p_<class>`` (classification; ``baseline_<class>`` are
@@ -114,7 +115,8 @@ def search(
     target : str
         Column that holds the answer.
     folds : sequence of int, one a row
-        Which fold holds each row.
+        Which fold holds each row, as `assay.data.split.Split.folds` tells: -1 marks the earliest
+        rows of folds that follow time, where each fold is fitted on the folds before it.
     spec : SearchSpec
         Budget, metric, allow-list of families, seed.
     progress : Progress, optional
@@ -155,7 +157,7 @@ def search(
         choice = _choose(hunt, bench)
         fitted = bench.refit(list(choice.attempts.values()))
     finish = _finish(choice, bench, spec)
-    answer = finish.cross_fit(choice.mean, problem.y, problem.folds)
+    answer = finish.cross_fit(choice.mean, bench.truth, problem.folds[problem.judged])
     plan = _plan(bench, choice, [member for _, member in fitted], finish)
     leaderboard = _leaderboard(hunt, choice, finish, plan)
     news.update(1.0, leaderboard.why)
@@ -180,8 +182,8 @@ def _choose(hunt: Hunt, bench: Bench) -> Choice:
     """Blend the best trials; a single one where no blend is better."""
     candidates = dict(list(hunt.usable().items())[:CANDIDATES])
     numbers, attempts = list(candidates), list(candidates.values())
-    rows = np.random.default_rng(bench.seed).permutation(bench.problem.rows)[:BLENDING_ROWS]
-    truth, transform = bench.problem.y[rows], hunt.transform
+    rows = np.random.default_rng(bench.seed).permutation(len(bench.truth))[:BLENDING_ROWS]
+    truth, transform = bench.truth[rows], hunt.transform
     metric = bench.metric
 
     def loss(mean: Float64) -> float:
@@ -213,7 +215,8 @@ def _finish(choice: Choice, bench: Bench, spec: SearchSpec) -> Finish:
         coverage=spec.coverage,
         cut_by=threshold_metric(bench.metric.name, problem.y, problem.task),
     )
-    helps = calibration_helps(finish, choice.mean, problem.y, problem.folds)
+    folds = problem.folds[problem.judged]
+    helps = calibration_helps(finish, choice.mean, bench.truth, folds)
     return replace(finish, calibrated=helps)
 
 
@@ -224,7 +227,7 @@ def _plan(bench: Bench, choice: Choice, members: list[Member], finish: Finish) -
         encoders=bench.features.encoders,
         members=tuple(members),
         weights=tuple(choice.weights.values()),
-        output=finish.learn(choice.mean, problem.y),
+        output=finish.learn(choice.mean, bench.truth),
         feature_names=bench.features.names,
     )
 
@@ -258,8 +261,8 @@ def constant_answer(y: Answers, task: Task, metric: Metric) -> Float64:
 
 def _leaderboard(hunt: Hunt, choice: Choice, finish: Finish, plan: ModelPlan) -> Leaderboard:
     bench, problem, metric = hunt.bench, hunt.bench.problem, hunt.bench.metric
-    constant = constant_answer(problem.y, problem.task, metric)
-    baseline = bench.score(np.tile(constant, (problem.rows, 1)), "identity")
+    constant = constant_answer(bench.truth, problem.task, metric)
+    baseline = bench.score(np.tile(constant, (len(bench.truth), 1)), "identity")
     interval = _interval(bench, choice.mean, choice.single.transform)
     return Leaderboard(
         metric=metric.name,
@@ -324,7 +327,7 @@ def _finished(hunt: Hunt, number: int, attempt: Attempt, weight: float, bounded:
 
 
 def _interval(bench: Bench, answer: Float64, transform: Transform) -> tuple[float, float]:
-    truth = bench.problem.y
+    truth = bench.truth
     samples = int(min(200, max(50, 2e7 / len(truth))))
     return bench.metric.interval(truth, shown(answer, transform), seed=bench.seed, samples=samples)
 
@@ -333,11 +336,14 @@ def _out_of_fold(problem: Problem, answer: Answer, metric: Metric) -> pl.DataFra
     """The procedure's answers on rows it did not fit on, and the constant answer's."""
     baseline = np.empty((problem.rows, problem.task.width))
     for fold in problem.fold_numbers:
-        held = problem.folds == fold
-        baseline[held] = constant_answer(problem.y[~held], problem.task, metric)
+        known = problem.y[problem.learned_from(fold)]
+        baseline[problem.folds == fold] = constant_answer(known, problem.task, metric)
+    judged = problem.judged
+    baseline = baseline[judged]
     columns: dict[str, npt.NDArray[np.generic] | None] = {
-        "fold": problem.folds,
-        "truth": problem.y,
+        "row": judged,
+        "fold": problem.folds[judged],
+        "truth": problem.y[judged],
         "prediction": answer.prediction,
         "lower": answer.lower,
         "upper": answer.upper,

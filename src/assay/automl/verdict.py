@@ -77,7 +77,10 @@ def number(value: float) -> str:
 
 def _scale(transform: Transform, target: str) -> str:
     if transform == "log":
-        return f"Fitted on log({target}), which cross-validated better than {target} itself."
+        return (
+            f"Fitted on log({target}), which cross-validated as well as {target} itself or better "
+            "(2 % count as equal), keeps answers positive and intervals in proportion."
+        )
     return f"Fitted on {target} itself, which cross-validated better than its logarithm."
 
 
