@@ -28,6 +28,7 @@ ALL = {
     "residuals": charts.residuals([1, 2, 3], [1.5, 2, 2.5], unit="USD"),
     "calibration": charts.calibration([Bin(0.1, 0.2, 0.1, 0.3, 40), Bin(0.8, 0.7)]),
     "bars": charts.bars([Bar("up", 2.0), Bar("down", -1.0)], measure="Part", signed=True),
+    "histogram": charts.histogram([0, 1, 2, 4], [5, 9, 2], measure="Error"),
     "confusion": charts.shares_by_class([[8, 2], [1, 9]], ["no", "yes"]),
 }
 

@@ -2,9 +2,11 @@ from pathlib import Path
 
 import pytest
 
+from assay.assess.finding import Finding
 from assay.report import details
-from assay.report.details import detail_pictures
+from assay.report.picture import Picture
 
+HISTOGRAM = {"edges": [-1.0, 0.0, 2.0], "counts": [3, 9]}
 DOCS = Path(__file__).parents[2] / "docs"
 
 DETAILS = {
@@ -12,8 +14,23 @@ DETAILS = {
     "bins": [{"forecast": 0.1, "observed": 0.2, "lower": 0.1, "upper": 0.4, "rows": 30}],
     "importance": {"columns": [{"column": "make", "value": 3.0, "lower": 2.0, "upper": 4.0}]},
     "contributions": {"columns": [{"column": "make", "value": -2.0}], "answer": 8, "reference": 10},
+    "residuals": HISTOGRAM,
+    "histogram": HISTOGRAM,
     "confusion": {"classes": ["no", "yes"], "counts": [[8, 2], [1, 9]]},
 }
+
+
+def detail_pictures(held: dict, *, unit: str = "", rows: int = 0) -> tuple[Picture, ...]:
+    finding = Finding(
+        check="REL001",
+        title="Error",
+        principle="reliability-safety",
+        measure="error",
+        value=0.2,
+        rows=rows,
+        details=held,
+    )
+    return details.detail_pictures(finding, unit=unit)
 
 
 @pytest.mark.parametrize("key", DETAILS)
@@ -54,3 +71,15 @@ def test_a_confusion_table_that_is_not_square_draws_nothing() -> None:
 def test_the_docs_name_every_kind() -> None:
     page = (DOCS / "charts.md").read_text(encoding="utf-8")
     assert all(f"`{key}`" in page for key in details._KINDS)
+
+
+def test_residuals_are_a_histogram_only_where_no_points_are_shown() -> None:
+    both = {"points": DETAILS["points"], "residuals": HISTOGRAM}
+    assert len(detail_pictures(both)) == 2
+    (picture,) = detail_pictures({"residuals": HISTOGRAM}, unit="USD")
+    assert picture.text == "12 rows, from −1 USD to 2 USD. Most, 9, lie between 0 USD and 2 USD."
+
+
+def test_a_sample_says_of_how_many() -> None:
+    first, _ = detail_pictures({"points": DETAILS["points"]}, rows=7000)
+    assert first.text.startswith("A sample of 3 of 7,000 rows.")

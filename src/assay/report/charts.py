@@ -53,6 +53,7 @@ _CONFIG = {
         "titleFontSize": 11,
         "titleFontWeight": "normal",
         "titlePadding": 8,
+        "titleLimit": 300,
     },
     "axisX": {"tickCount": 5, "titleAnchor": "start"},
     "axisY": {"titleAnchor": "end"},
@@ -267,6 +268,39 @@ def bars(
         .encode(text=label),
         height=max(60, 24 * len(shown)),
     )
+
+
+def histogram(
+    edges: Sequence[float], counts: Sequence[int], *, measure: str, share: bool = False
+) -> alt.LayerChart:
+    """How many rows lie in each interval between two edges.
+
+    Parameters
+    ----------
+    edges : sequence of float, shape (n_bins + 1,)
+        Ascending.
+    counts : sequence of int, shape (n_bins,)
+    """
+    rows = [
+        {"left": left, "right": right, "rows": n}
+        for left, right, n in zip(edges, edges[1:], counts, strict=False)
+    ]
+    bars_of_rows = (
+        alt.Chart(_values(rows))
+        .mark_bar(color=BLUE, opacity=0.85, binSpacing=1)
+        .encode(
+            x=alt.X(
+                "left:Q",
+                title=measure,
+                bin="binned",
+                scale=alt.Scale(zero=False, nice=False),
+                axis=_ticks(share=share),
+            ),
+            x2="right:Q",
+            y=alt.Y("rows:Q", title="Rows", axis=_ticks()),
+        )
+    )
+    return _finish(bars_of_rows, height=200)
 
 
 def shares_by_class(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> alt.LayerChart:

@@ -6,13 +6,14 @@ other packages put into their details what they like.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from statistics import fmean, median
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from msgspec import Meta
 
+from assay.assess.finding import Finding
 from assay.records import Record
 from assay.report import charts
 from assay.report.charts import Bar, Bin
@@ -71,34 +72,41 @@ class Confusion(Record, frozen=True, kw_only=True):
     counts: tuple[tuple[int, ...], ...]
 
 
+class Histogram(Record, frozen=True, kw_only=True):
+    """``residuals`` and ``histogram``: rows between edges, one more edge than counts."""
+
+    edges: Annotated[tuple[float, ...], Meta(min_length=2)]
+    counts: Annotated[tuple[int, ...], Meta(min_length=1)]
+
+
 class _Kind(NamedTuple):
     """What a key of the details holds and who draws it."""
 
     shape: Any
-    draw: Callable[[Any, str], tuple[Picture, ...]]
+    draw: Callable[[Any, Finding, str], tuple[Picture, ...]]
 
 
-def detail_pictures(details: Mapping[str, Any], *, unit: str = "") -> tuple[Picture, ...]:
+def detail_pictures(finding: Finding, *, unit: str = "") -> tuple[Picture, ...]:
     """Pictures of everything in the details that has a known shape.
 
     Parameters
     ----------
-    details : mapping
-        Of a finding; JSON values.
+    finding : Finding
+        As a check returned it.
     unit : str
         Unit of the target.
     """
     drawn: tuple[Picture, ...] = ()
     for key, kind in _KINDS.items():
         try:
-            held = msgspec.convert(details.get(key), kind.shape)
+            held = msgspec.convert(finding.details.get(key), kind.shape)
         except msgspec.ValidationError:
             continue
-        drawn += kind.draw(held, unit)
+        drawn += kind.draw(held, finding, unit)
     return drawn
 
 
-def _points(points: Points, unit: str) -> tuple[Picture, ...]:
+def _points(points: Points, finding: Finding, unit: str) -> tuple[Picture, ...]:
     """Predicted against true, and what is left: two scatters over the same rows."""
     pairs = [
         (a, p)
@@ -108,13 +116,16 @@ def _points(points: Points, unit: str) -> tuple[Picture, ...]:
     if not pairs:
         return ()
     actual, predicted = zip(*pairs, strict=True)
+    shown = counted(len(pairs), "row")
+    if finding.rows > len(pairs):
+        shown = f"A sample of {count(len(pairs))} of {counted(finding.rows, 'row')}"
     over = sum(p > a for a, p in pairs)
     middle = median(abs(p - a) for a, p in pairs)
     columns, rows = _fifths(pairs, unit)
     return (
         Picture(
             title="Predicted against true",
-            text=f"{counted(len(pairs), 'row')}. On the dashed line the prediction is exact; half "
+            text=f"{shown}. On the dashed line the prediction is exact; half "
             f"of the rows lie within {quantity(middle, unit)} of it.",
             chart=charts.predicted_against_true(actual, predicted, unit=unit),
             columns=columns,
@@ -153,7 +164,7 @@ def _fifths(
     )
 
 
-def _bins(bins: tuple[ForecastBin, ...], _unit: str) -> tuple[Picture, ...]:
+def _bins(bins: tuple[ForecastBin, ...], _finding: Finding, _unit: str) -> tuple[Picture, ...]:
     """A reliability diagram."""
     worst = max(bins, key=lambda b: abs(b.observed - b.forecast))
     return (
@@ -178,7 +189,7 @@ def _bins(bins: tuple[ForecastBin, ...], _unit: str) -> tuple[Picture, ...]:
     )
 
 
-def _importance(importance: Importance, _unit: str) -> tuple[Picture, ...]:
+def _importance(importance: Importance, _finding: Finding, _unit: str) -> tuple[Picture, ...]:
     """Columns by how much the answers depend on them."""
     columns = sorted(importance.columns, key=lambda c: -c.value)
     unit = importance.unit
@@ -201,7 +212,7 @@ def _importance(importance: Importance, _unit: str) -> tuple[Picture, ...]:
     )
 
 
-def _contributions(explained: Explained, unit: str) -> tuple[Picture, ...]:
+def _contributions(explained: Explained, _finding: Finding, unit: str) -> tuple[Picture, ...]:
     """One row's answer against the reference row, column by column."""
     columns = sorted(explained.columns, key=lambda c: -abs(c.value))
     gap = explained.answer - explained.reference
@@ -222,7 +233,7 @@ def _contributions(explained: Explained, unit: str) -> tuple[Picture, ...]:
     )
 
 
-def _confusion(confusion: Confusion, _unit: str) -> tuple[Picture, ...]:
+def _confusion(confusion: Confusion, _finding: Finding, _unit: str) -> tuple[Picture, ...]:
     """Answers by true class."""
     classes, counts = confusion.classes, confusion.counts
     if {len(counts), *map(len, counts)} != {len(classes)}:
@@ -242,8 +253,47 @@ def _confusion(confusion: Confusion, _unit: str) -> tuple[Picture, ...]:
     )
 
 
+def _residuals(histogram: Histogram, finding: Finding, unit: str) -> tuple[Picture, ...]:
+    """What is left, where no rows may be shown one by one."""
+    if finding.details.get("points"):
+        return ()
+    return _histogram_picture(histogram, "What is left", "Predicted − true", unit)
+
+
+def _histogram(histogram: Histogram, finding: Finding, _unit: str) -> tuple[Picture, ...]:
+    """The rows behind one figure."""
+    return _histogram_picture(histogram, "Row by row", finding.measure, finding.unit)
+
+
+def _histogram_picture(
+    histogram: Histogram, title: str, measure: str, unit: str
+) -> tuple[Picture, ...]:
+    edges, counts = histogram.edges, histogram.counts
+    if len(edges) != len(counts) + 1:
+        return ()
+    fullest = max(range(len(counts)), key=counts.__getitem__)
+    return (
+        Picture(
+            title=title,
+            text=f"{counted(sum(counts), 'row')}, from {quantity(edges[0], unit)} to "
+            f"{quantity(edges[-1], unit)}. Most, {count(counts[fullest])}, lie between "
+            f"{quantity(edges[fullest], unit)} and {quantity(edges[fullest + 1], unit)}.",
+            chart=charts.histogram(
+                edges, counts, measure=with_unit(measure, unit), share=unit in SHARES
+            ),
+            columns=("From", "To", "Rows"),
+            rows=tuple(
+                (quantity(left, unit), quantity(right, unit), count(n))
+                for left, right, n in zip(edges, edges[1:], counts, strict=False)
+            ),
+        ),
+    )
+
+
 _KINDS = {
     "points": _Kind(Points, _points),
+    "residuals": _Kind(Histogram, _residuals),
+    "histogram": _Kind(Histogram, _histogram),
     "bins": _Kind(Annotated[tuple[ForecastBin, ...], Meta(min_length=1)], _bins),
     "importance": _Kind(Importance, _importance),
     "contributions": _Kind(Explained, _contributions),

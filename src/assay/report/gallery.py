@@ -30,7 +30,7 @@ def finding_pictures(finding: Finding, *, unit: str = "") -> tuple[Picture, ...]
     if not finding.applies:
         return ()
     drawn = (_groups(finding),) if len(finding.groups) > 1 else ()
-    return drawn + detail_pictures(finding.details, unit=unit)
+    return drawn + detail_pictures(finding, unit=unit)
 
 
 def leaderboard_picture(board: Leaderboard, *, unit: str = "") -> Picture | None:
@@ -96,19 +96,21 @@ def missing_picture(profile: Profile) -> Picture | None:
 def _groups(finding: Finding) -> Picture:
     """A dot and an interval for each group."""
     known = [g for g in finding.groups if g.value is not None]
+    left = len(finding.groups) - len(known)
+    too_small = f" Not judged, for lack of rows: {counted(left, 'group')}." if left else ""
     limit = finding.details.get("target")
-    sentence = f"{finding.measure[:1].upper()}{finding.measure[1:]}, by group."
+    text = f"{counted(len(known), 'group')} with bounds."
     if known:
         low = min(known, key=lambda g: g.value or 0.0)
         high = max(known, key=lambda g: g.value or 0.0)
-        sentence += (
+        text += (
             f" Least in {low.group}: {quantity(low.value, finding.unit)} "
             f"({counted(low.rows, 'row')}). Most in {high.group}: "
             f"{quantity(high.value, finding.unit)} ({counted(high.rows, 'row')})."
         )
     return Picture(
         title=f"By {finding.column}" if finding.column else "By group",
-        text=sentence,
+        text=text + too_small,
         chart=charts.interval_dots(
             [Bar(g.group, g.value, g.lower, g.upper, g.rows) for g in finding.groups],
             measure=with_unit(finding.measure, finding.unit),
@@ -120,7 +122,7 @@ def _groups(finding: Finding) -> Picture:
             (
                 g.group,
                 count(g.rows),
-                quantity(g.value, finding.unit),
+                "not judged" if g.value is None else quantity(g.value, finding.unit),
                 between(g.lower, g.upper, finding.unit),
             )
             for g in finding.groups

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from assay.assess.finding import Finding
 from assay.policy.gate import Decision, Outcome
@@ -20,6 +20,7 @@ from assay.report.wording import (
     count,
     counted,
     listed,
+    number,
     quantity,
     sentence,
 )
@@ -75,6 +76,7 @@ class FindingView:
     measured: str
     interval: str
     source: str
+    further: tuple[tuple[str, str], ...]
     statuses: tuple[Tally, ...]
 
 
@@ -132,6 +134,33 @@ def measured(finding: Finding) -> str:
 def interval(finding: Finding) -> str:
     """The bounds of a finding in words; empty for plain facts."""
     return bounds(finding.value, finding.lower, finding.upper, finding.unit)
+
+
+def further(finding: Finding) -> tuple[tuple[str, str], ...]:
+    """Further facts that a check noted in its details, in words.
+
+    Examples
+    --------
+    >>> noted = Finding(check="ACC001", title="", principle="accountability", measure="",
+    ...     value=0.5, details={"missing": ["owner"], "policy_entry": 4, "deep": {"a": 1}})
+    >>> further(noted)
+    (('Missing', 'owner'), ('Policy entry', '4'))
+    """
+    told = ((key, _noted(value)) for key, value in finding.details.items())
+    return tuple((key.replace("_", " ").capitalize(), words) for key, words in told if words)
+
+
+def _noted(value: Any) -> str:
+    """A detail that can be said in a line; empty for all others."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float):
+        return count(value) if isinstance(value, int) else number(value)
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return listed(value)
+    return ""
 
 
 def source(evidence: str, rows: int) -> str:
@@ -381,6 +410,7 @@ def _finding(found: Finding, decision: Decision) -> FindingView:
         measured=measured(found),
         interval=interval(found),
         source=source(found.evidence, found.rows),
+        further=further(found),
         statuses=tuple(
             Tally(status=s, shape=STATUS_SHAPES[s], rules=held.count(s))
             for s in STATUS_SHAPES

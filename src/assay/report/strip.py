@@ -15,6 +15,8 @@ WIDTH = 180
 HEIGHT = 34
 _MARGIN = 10
 _MIDDLE = 17
+_TINY = 1e-200
+"""Below it all figures are one: nothing is left of their differences."""
 
 INK = "#1d2733"
 BAND = "#009e73"
@@ -76,7 +78,10 @@ def bound_strip(
 
 def _ruler(low: float, high: float) -> Callable[[float], float]:
     """From a figure to a place in the picture."""
-    room = (high - low) * 0.12 or abs(high) * 0.5 or 1.0
+    size = max(abs(low), abs(high))
+    if size < _TINY:
+        return lambda _: WIDTH / 2
+    room = (high - low) * 0.12 if high - low > size * 1e-9 else size * 0.5
     scale = (WIDTH - 2 * _MARGIN) / (high - low + 2 * room)
     return lambda value: round(_MARGIN + scale * (value - low + room), 1)
 
