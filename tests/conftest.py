@@ -48,7 +48,10 @@ def postgres_socket() -> Iterator[str]:
     if os.geteuid() == 0:
         shutil.chown(folder, user)
         as_user |= {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
-    data, options = folder / "data", f"-k {folder} -c listen_addresses= -c fsync=off"
+    data, options = (
+        folder / "data",
+        f"-k {folder} -c listen_addresses= -c fsync=off -c autovacuum=off",
+    )
     subprocess.run(
         [initdb, "-D", data, "-U", "assay", "-A", "trust", "-E", "UTF8", "--locale=C"],
         **as_user,
@@ -63,17 +66,26 @@ def postgres_socket() -> Iterator[str]:
         shutil.rmtree(folder)
 
 
-@pytest.fixture
-def postgres_url(postgres_socket: str) -> str:
-    """URL of a new, empty PostgreSQL database."""
+@pytest.fixture(scope="session")
+def new_postgres(postgres_socket: str) -> Callable[..., str]:
+    """Make a PostgreSQL database, empty or a copy of another; returns its URL."""
     import psycopg
 
-    name = f"t{uuid4().hex}"
-    with psycopg.connect(
-        f"postgresql://assay@/postgres?host={postgres_socket}", autocommit=True
-    ) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return f"postgresql://assay@/{name}?host={postgres_socket}"
+    def make(template: str = "template0") -> str:
+        name = f"t{uuid4().hex}"
+        with psycopg.connect(
+            f"postgresql://assay@/postgres?host={postgres_socket}", autocommit=True
+        ) as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return f"postgresql://assay@/{name}?host={postgres_socket}"
+
+    return make
+
+
+@pytest.fixture
+def postgres_url(new_postgres: Callable[..., str]) -> str:
+    """URL of a new, empty PostgreSQL database."""
+    return new_postgres()
 
 
 @pytest.fixture

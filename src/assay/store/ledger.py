@@ -309,7 +309,7 @@ def entry_hash(
     --------
     >>> entry_hash(seq=1, at="2026-01-01T00:00:00.000Z", project="p", action="a", actor="me",
     ...            subject="", body="{}", key="", previous=GENESIS)[:15]
-    'sha256:d9206bb3'
+    'sha256:6b069b39'
     """
     return digest(canonical([seq, at, project, action, actor, subject, body, key, previous]))
 
