@@ -63,6 +63,37 @@ def car_price(*, struck: bool = False, refused: bool = False, hostile: bool = Fa
     return msgspec.convert(body, Dossier)
 
 
+def churn() -> Dossier:
+    """A binary dossier: classes, probabilities, confusion and calibration."""
+    dossier = car_price(struck=True)
+    bins = [
+        {"forecast": f, "observed": f * 0.9, "lower": f * 0.8, "upper": f, "rows": 300}
+        for f in (0.05, 0.2, 0.45, 0.8)
+    ]
+    details = {
+        "confusion": {"classes": ["No", "Yes"], "counts": [[940, 95], [170, 204]]},
+        "bins": bins,
+    }
+    findings = tuple(
+        msgspec.structs.replace(f, details=details, rows=1409) if f.check == "REL001" else f
+        for f in dossier.assessment.findings
+    )
+    replace = msgspec.structs.replace
+    return replace(
+        dossier,
+        kind="binary",
+        question=replace(dossier.question, name="churn", target="Churn", unit="", positive="Yes"),
+        leaderboard=replace(
+            dossier.leaderboard,
+            metric="roc_auc",
+            better="higher",
+            baseline=0.5,
+            ensemble_score=0.84,
+        ),
+        assessment=replace(dossier.assessment, findings=findings),
+    )
+
+
 def _question(hostile: bool) -> dict[str, Any]:
     return {
         "name": "car-price",

@@ -5,7 +5,7 @@ import yaml
 
 from assay.report.card import render_card
 
-from .samples import HOSTILE, car_price
+from .samples import HOSTILE, car_price, churn
 
 
 def front_matter(card: str) -> dict:
@@ -62,3 +62,14 @@ def test_hostile_words_are_escaped() -> None:
     assert "[l](u)" not in body
     assert HOSTILE not in body
     assert front_matter(card)["model-index"][0]["results"][0]["metrics"]
+
+
+def test_a_question_with_classes_is_a_classification() -> None:
+    head = front_matter(render_card(churn()))
+    assert head["pipeline_tag"] == "tabular-classification"
+    metric = head["model-index"][0]["results"][0]["metrics"][0]
+    assert metric == {
+        "type": "roc_auc",
+        "name": "Area under the ROC curve, cross-validated",
+        "value": 0.84,
+    }

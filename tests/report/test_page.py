@@ -8,7 +8,7 @@ import pytest
 from assay.report.page import render_html
 
 from .browser import chromium_page
-from .samples import HOSTILE, car_price
+from .samples import HOSTILE, car_price, churn
 
 CASES = {
     "waiting": {},
@@ -40,8 +40,10 @@ class Reader(HTMLParser):
         return [attrs for name, attrs in self.tags if name == tag]
 
 
-@pytest.fixture(scope="module", params=CASES)
+@pytest.fixture(scope="module", params=[*CASES, "classes"])
 def page(request) -> str:
+    if request.param == "classes":
+        return render_html(churn())
     return render_html(car_price(**CASES[request.param]))
 
 
@@ -123,6 +125,12 @@ def test_hostile_words_stay_words() -> None:
     assert HOSTILE in "".join(read.words)
     assert "<script>" not in page
     assert "{{" in page
+
+
+def test_classes_have_their_pictures() -> None:
+    page = render_html(churn())
+    assert "1,144 of 1,409 rows are answered as they are" in page
+    assert "Farthest from it: forecast 80%, observed 72%" in page
 
 
 def test_the_stamp_is_struck_only_with_a_hallmark() -> None:
