@@ -60,12 +60,21 @@ def test_fitted_models_and_their_graphs_agree(cars: Fitted) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_onnx_projects_own_evaluator_agrees(kind: str) -> None:
-    """A third opinion, which shares no code with ONNX Runtime."""
+    """A third opinion, which shares no code with ONNX Runtime.
+
+    It cannot run TreeEnsembleRegressor in double, so the multiclass forest stays out.
+    """
     fitted = fit_cars(kind, rows=60, trees=3)
+    kept = [0, 2] if kind == "multiclass" else [0, 1, 2]
+    plan = dataclasses.replace(
+        fitted.plan,
+        members=tuple(fitted.plan.members[k] for k in kept),
+        weights=tuple(fitted.plan.weights[k] for k in kept),
+    )
     inputs = graph_inputs(INPUTS, fitted.frame.head(25))
-    evaluator = ReferenceEvaluator(onnx.load_model_from_string(fitted.graph))
+    evaluator = ReferenceEvaluator(onnx.load_model_from_string(compile_plan(plan)))
     found = dict(zip(evaluator.output_names, evaluator.run(None, inputs), strict=True))
-    expected = predict_plan(fitted.plan, inputs)
+    expected = predict_plan(plan, inputs)
     for name, values in found.items():
         np.testing.assert_allclose(values, getattr(expected, name), rtol=1e-6, err_msg=name)
 
@@ -187,7 +196,7 @@ def test_deep_and_unbalanced_trees() -> None:
     right = np.full(2 * n + 1, -1)
     inner = np.arange(n + 1, 2 * n + 1)
     left[inner] = np.arange(n)
-    right[inner] = np.append(np.arange(n), inner[:-1])[[n - 1, *range(n, 2 * n - 1)]]
+    right[inner[1:]] = inner[:-1]
     right[inner[0]] = n
     values = np.zeros((2 * n + 1, 1))
     values[: n + 1, 0] = np.arange(n + 1)

@@ -163,19 +163,15 @@ def _results(builder: GraphBuilder, output: Output, mean: str) -> list[onnx.Valu
 
 def _regression(builder: GraphBuilder, output: Output, mean: str) -> list[onnx.ValueInfoProto]:
     """The mean and, with an interval, its two sides, brought back to the target's unit."""
-    q = output.interval
-    shifts = np.array([[0.0]] if q is None else [[0.0, -q, q]])
-    values = builder.node("Add", mean, builder.constant(shifts))
-    if output.transform == "log":
-        values = builder.node("Exp", values)
-    named = OUTPUTS[: shifts.shape[1]]
-    axis = builder.axis(1)
-    parts = (
-        builder.nodes("Split", [values], 3, axis=1, num_outputs=3) if len(named) == 3 else [values]
-    )
-    for part, name in zip(parts, named, strict=True):
-        builder.name_result(builder.node("Squeeze", part, axis), name)
-    return [vector_value(name, TensorProto.DOUBLE) for name in named]
+    parts = {"prediction": builder.node("Squeeze", mean, builder.axis(1))}
+    if output.interval is not None:
+        q = builder.number(output.interval)
+        parts["lower"] = builder.node("Sub", parts["prediction"], q)
+        parts["upper"] = builder.node("Add", parts["prediction"], q)
+    for name, part in parts.items():
+        back = builder.node("Exp", part) if output.transform == "log" else part
+        builder.name_result(back, name)
+    return [vector_value(name, TensorProto.DOUBLE) for name in parts]
 
 
 def _binary(builder: GraphBuilder, output: Output, mean: str) -> tuple[str, str]:

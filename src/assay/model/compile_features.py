@@ -71,44 +71,43 @@ def compile_features(builder: GraphBuilder, plan: ModelPlan, names: dict[str, st
 def _number_blocks(
     builder: GraphBuilder, encoders: Sequence[tuple[int, Encoder]], names: dict[str, str]
 ) -> list[_Block]:
-    """Every number column goes into one matrix first, so that a step is one node for all."""
-    if not encoders:
-        return []
-    columns = list(dict.fromkeys(e.column for _, e in encoders))
-    matrix = builder.concat([names[c] for c in columns])
-    missing = builder.node("IsNaN", matrix)
-    table = _NumberTable(builder, columns, matrix, missing)
+    """Columns that are encoded alike go into one matrix, so that a step is one node for all."""
+    table = _NumberTable(builder, names)
     blocks = []
     if numbers := _of_kind(encoders, NumberEncoder):
         blocks.append(_numbers(table, numbers))
     if flags := _of_kind(encoders, MissingEncoder):
-        picked = table.pick(missing, [e.column for _, e in flags])
-        blocks.append(_Block(builder.cast(picked, TensorProto.FLOAT), [s for s, _ in flags]))
+        missing = table.missing([e.column for _, e in flags])
+        blocks.append(_Block(builder.cast(missing, TensorProto.FLOAT), [s for s, _ in flags]))
     if dates := _of_kind(encoders, DateEncoder):
         blocks.extend(_dates(table, dates))
     return blocks
 
 
-@dataclass(frozen=True)
 class _NumberTable:
-    builder: GraphBuilder
-    columns: list[str]
-    matrix: str
-    missing: str
+    """Number columns side by side, each choice of them made once."""
 
-    def pick(self, name: str, columns: Sequence[str]) -> str:
-        """Some of the columns of a matrix, in another order or repeated."""
-        if list(columns) == self.columns:
-            return name
-        indices = np.array([self.columns.index(c) for c in columns], dtype=np.int64)
-        return self.builder.node("Gather", name, self.builder.constant(indices), axis=1)
+    def __init__(self, builder: GraphBuilder, names: dict[str, str]) -> None:
+        self.builder = builder
+        self._names = names
+        self._made: dict[tuple[str, ...], tuple[str, str]] = {}
+
+    def missing(self, columns: Sequence[str]) -> str:
+        """Where the columns are missing, bool (N, n_columns)."""
+        return self._matrix(columns)[1]
 
     def filled(self, encoders: Sequence[NumberEncoder | DateEncoder]) -> str:
         """The encoders' columns with their fills where missing."""
-        columns = [e.column for e in encoders]
+        values, missing = self._matrix([e.column for e in encoders])
         fills = self.builder.constant(_row([e.fill for e in encoders]))
-        missing, values = self.pick(self.missing, columns), self.pick(self.matrix, columns)
         return self.builder.node("Where", missing, fills, values)
+
+    def _matrix(self, columns: Sequence[str]) -> tuple[str, str]:
+        key = tuple(columns)
+        if key not in self._made:
+            values = self.builder.concat([self._names[c] for c in columns])
+            self._made[key] = values, self.builder.node("IsNaN", values)
+        return self._made[key]
 
 
 def _numbers(table: _NumberTable, numbered: list[tuple[int, NumberEncoder]]) -> _Block:
@@ -123,31 +122,35 @@ def _numbers(table: _NumberTable, numbered: list[tuple[int, NumberEncoder]]) -> 
 
 
 def _dates(table: _NumberTable, numbered: list[tuple[int, DateEncoder]]) -> list[_Block]:
-    """Month and weekday; see `assay.model.encode.calendar` for the arithmetic."""
+    """Month and weekday in whole numbers; see `assay.model.encode.calendar` for the method."""
     builder = table.builder
 
-    def step(op: str, name: str, value: float) -> str:
-        return builder.node(op, name, builder.number(value))
+    def whole(op: str, name: str, value: int) -> str:
+        return builder.node(op, name, builder.constant(np.array(value, dtype=np.int64)))
 
-    def rest(name: str, divisor: float) -> str:
-        return builder.node("Mod", name, builder.number(divisor), fmod=1)
+    def quarter(odd: str, cycle: int) -> str:
+        return whole("Div", whole("Mod", odd, cycle), 4)
 
-    def quarter(name: str, cycle: float) -> str:
-        """``floor(((4 x + 3) mod cycle) / 4)``."""
-        odd = step("Add", step("Mul", name, 4.0), 3.0)
-        return builder.node("Floor", step("Div", rest(odd, cycle), 4.0))
-
-    bounded = step("Min", step("Max", table.filled([e for _, e in numbered]), FIRST_DAY), LAST_DAY)
-    since_march = step("Add", builder.node("Floor", bounded), 719_468.0)
-    day_of_year = quarter(quarter(since_march, 146_097.0), 1_461.0)
-    line = step("Add", step("Mul", day_of_year, 2_141.0), 132_377.0)
-    months = builder.node("Floor", step("Div", line, 65_536.0))
-    month = step("Add", rest(months, 12.0), 1.0)
-    weekday = rest(step("Add", since_march, 2.0), 7.0)
+    filled = table.filled([e for _, e in numbered])
+    late = builder.node("Max", filled, builder.number(FIRST_DAY))
+    bounded = builder.node("Min", late, builder.number(LAST_DAY))
+    day = builder.cast(builder.node("Floor", bounded), TensorProto.INT64)
+    since_march = whole("Add", day, 719_468)
+    day_of_century = quarter(whole("Add", whole("Mul", since_march, 4), 3), 146_097)
+    day_of_year = quarter(whole("Add", whole("Mul", day_of_century, 4), 3), 1_461)
+    month = builder.node("Gather", builder.constant(_month_of_day()), day_of_year)
+    weekday = whole("Mod", whole("Add", since_march, 2), 7)
     return [
-        _Block(builder.cast(month, TensorProto.FLOAT), [s for s, _ in numbered]),
+        _Block(month, [s for s, _ in numbered]),
         _Block(builder.cast(weekday, TensorProto.FLOAT), [s + 1 for s, _ in numbered]),
     ]
+
+
+def _month_of_day() -> npt.NDArray[np.float32]:
+    """The month of each day of a year that begins on 1 March."""
+    lengths = (31, 30, 31, 30, 31, 31, 30, 31, 30, 31, 31, 29)
+    months = (*range(3, 13), 1, 2)
+    return np.repeat(np.array(months, dtype=np.float32), lengths)
 
 
 def _text_blocks(

@@ -25,6 +25,7 @@ class GraphBuilder:
     def __init__(self) -> None:
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[onnx.TensorProto] = []
+        self._results: dict[str, str] = {}
 
     def constant(self, values: Array) -> str:
         """Name of a constant."""
@@ -64,8 +65,8 @@ class GraphBuilder:
         return self.node("Cast", name, to=to)
 
     def name_result(self, result: str, name: str) -> None:
-        """Give an output of the graph its name."""
-        self._nodes.append(helper.make_node("Identity", [result], [name], name=f"{name}_out"))
+        """Make the result of a node an output of the graph, under its own name."""
+        self._results[result] = name
 
     def serialise(
         self,
@@ -77,6 +78,9 @@ class GraphBuilder:
         description: str,
     ) -> bytes:
         """The checked model as bytes; the same calls give the same bytes."""
+        for node in self._nodes:
+            node.input[:] = [self._results.get(name, name) for name in node.input]
+            node.output[:] = [self._results.get(name, name) for name in node.output]
         graph = helper.make_graph(
             self._nodes, "assay", inputs, outputs, initializer=self._constants
         )
