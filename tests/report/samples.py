@@ -275,13 +275,17 @@ def _findings(make: str) -> list[dict[str, Any]]:
         {"group": "jaguar", "rows": 3, "value": None},
     ]
     figures = ((make, 1200.0), ("horsepower", 800.0), ("bore", 60.0))
-    importance = {
-        "columns": [
-            {"column": c, "value": v, "lower": v * 0.7, "upper": v * 1.3} for c, v in figures
-        ],
-        "measure": "Error added",
-        "unit": "USD",
-    }
+    importance = [
+        {
+            "column": column,
+            "value": value,
+            "lower": value * 0.7,
+            "upper": value * 1.3,
+            "measure": "Error added",
+            "unit": "USD",
+        }
+        for column, value in figures
+    ]
     contributions = {
         "columns": [{"column": make, "value": 3100.0}, {"column": "bore", "value": -420.0}],
         "answer": 13_400.0,

@@ -12,7 +12,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 DETAILS = {
     "points": {"actual": [1.0, 2.0, 3.0], "predicted": [1.5, 2.0, 2.0]},
     "bins": [{"forecast": 0.1, "observed": 0.2, "lower": 0.1, "upper": 0.4, "rows": 30}],
-    "importance": {"columns": [{"column": "make", "value": 3.0, "lower": 2.0, "upper": 4.0}]},
+    "importance": [{"column": "make", "value": 3.0, "lower": 2.0, "upper": 4.0}],
     "contributions": {"columns": [{"column": "make", "value": -2.0}], "answer": 8, "reference": 10},
     "residuals": HISTOGRAM,
     "histogram": HISTOGRAM,

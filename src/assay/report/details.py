@@ -44,15 +44,9 @@ class ColumnFigure(Record, frozen=True, kw_only=True):
     """One of ``importance``, or of the columns of ``contributions``."""
 
     column: str
-    value: float
+    value: float | None
     lower: float | None = None
     upper: float | None = None
-
-
-class Importance(Record, frozen=True, kw_only=True):
-    """``importance``: what happens to the error when a column is shuffled, say."""
-
-    columns: Annotated[tuple[ColumnFigure, ...], Meta(min_length=1)]
     measure: str = "Importance"
     unit: str = ""
 
@@ -189,24 +183,29 @@ def _bins(bins: tuple[ForecastBin, ...], _finding: Finding, _unit: str) -> tuple
     )
 
 
-def _importance(importance: Importance, _finding: Finding, _unit: str) -> tuple[Picture, ...]:
-    """Columns by how much the answers depend on them."""
-    columns = sorted(importance.columns, key=lambda c: -c.value)
-    unit = importance.unit
-    most = ", ".join(f"{c.column} {quantity(c.value, unit)}" for c in columns[:3])
+def _importance(
+    figures: tuple[ColumnFigure, ...], _finding: Finding, _unit: str
+) -> tuple[Picture, ...]:
+    """Columns by how much depends on them."""
+    known = [(c, c.value) for c in figures if c.value is not None]
+    if not known:
+        return ()
+    known.sort(key=lambda pair: -pair[1])
+    unit, measure = figures[0].unit, figures[0].measure
+    most = ", ".join(f"{c.column} {quantity(value, unit)}" for c, value in known[:3])
     return (
         Picture(
-            title="What the answers depend on",
-            text=f"{importance.measure}, by column. Most: {most}.",
+            title="By column",
+            text=f"{measure}. Most: {most}.",
             chart=charts.interval_dots(
-                [Bar(c.column, c.value, c.lower, c.upper) for c in columns],
-                measure=with_unit(importance.measure, unit),
+                [Bar(c.column, value, c.lower, c.upper) for c, value in known],
+                measure=with_unit(measure, unit),
                 share=unit in SHARES,
             ),
-            columns=("Column", importance.measure, "Bounds"),
+            columns=("Column", measure, "Bounds"),
             rows=tuple(
-                (c.column, quantity(c.value, unit), between(c.lower, c.upper, unit))
-                for c in columns
+                (c.column, quantity(value, unit), between(c.lower, c.upper, unit))
+                for c, value in known
             ),
         ),
     )
@@ -214,7 +213,7 @@ def _importance(importance: Importance, _finding: Finding, _unit: str) -> tuple[
 
 def _contributions(explained: Explained, _finding: Finding, unit: str) -> tuple[Picture, ...]:
     """One row's answer against the reference row, column by column."""
-    columns = sorted(explained.columns, key=lambda c: -abs(c.value))
+    columns = sorted(explained.columns, key=lambda c: -abs(c.value or 0.0))
     gap = explained.answer - explained.reference
     return (
         Picture(
@@ -295,7 +294,7 @@ _KINDS = {
     "residuals": _Kind(Histogram, _residuals),
     "histogram": _Kind(Histogram, _histogram),
     "bins": _Kind(Annotated[tuple[ForecastBin, ...], Meta(min_length=1)], _bins),
-    "importance": _Kind(Importance, _importance),
+    "importance": _Kind(Annotated[tuple[ColumnFigure, ...], Meta(min_length=1)], _importance),
     "contributions": _Kind(Explained, _contributions),
     "confusion": _Kind(Confusion, _confusion),
 }
