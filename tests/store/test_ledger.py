@@ -6,6 +6,7 @@ import json
 import pytest
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from intruder import behind
 from processes import append_and_add, join, start
 from sqlalchemy import exc
 
@@ -123,7 +124,7 @@ TAMPERING = {
 
 
 @pytest.mark.parametrize("name", TAMPERING)
-def test_verify_says_what_was_done(store, behind, name):
+def test_verify_says_what_was_done(store, name):
     statements, expected = TAMPERING[name]
     fill(store)
     behind(store, *statements)
@@ -132,7 +133,7 @@ def test_verify_says_what_was_done(store, behind, name):
     assert list(report.problems) == expected
 
 
-def test_rewriting_the_rest_of_the_chain_without_the_key_is_found(store, behind):
+def test_rewriting_the_rest_of_the_chain_without_the_key_is_found(store):
     fill(store)
     previous, statements = store.ledger.entries()[3].hash, []
     for e in store.ledger.entries(after=4):
@@ -152,7 +153,7 @@ def test_rewriting_the_rest_of_the_chain_without_the_key_is_found(store, behind)
     assert all("carries no valid signature" in p for p in problems)
 
 
-def test_rewriting_with_a_key_of_ones_own_is_found_by_naming_the_trusted(store, behind, tmp_path):
+def test_rewriting_with_a_key_of_ones_own_is_found_by_naming_the_trusted(store, tmp_path):
     fill(store)
     mallory = Ledger(store.database, Keys(tmp_path / "mallory"))
     mallory.append("cars", "approved", actor="ana")
@@ -163,9 +164,7 @@ def test_rewriting_with_a_key_of_ones_own_is_found_by_naming_the_trusted(store, 
     assert trusting.problems == ("Entry 9 was signed by a key that is not trusted.",)
 
 
-def test_cut_is_found_through_checkpoints_where_this_home_remembers_nothing(
-    store, behind, tmp_path
-):
+def test_cut_is_found_through_checkpoints_where_this_home_remembers_nothing(store, tmp_path):
     fill(store, CHECKPOINT_EVERY + 3)
     stranger = Ledger(store.database, Keys(tmp_path / "another host"))
     behind(store, f"DELETE FROM ledger_entry WHERE seq > {CHECKPOINT_EVERY - 4}")
@@ -174,7 +173,7 @@ def test_cut_is_found_through_checkpoints_where_this_home_remembers_nothing(
     )
 
 
-def test_checkpoint_kept_elsewhere_finds_a_cut_without_trace(store, behind, tmp_path):
+def test_checkpoint_kept_elsewhere_finds_a_cut_without_trace(store, tmp_path):
     fill(store, 5)
     kept = store.ledger.checkpoint()
     assert (kept.seq, kept.hash) == (5, store.ledger.entries()[-1].hash)
@@ -185,7 +184,7 @@ def test_checkpoint_kept_elsewhere_finds_a_cut_without_trace(store, behind, tmp_
     assert stranger.verify(since=kept).problems == ("Entry 5 was removed from the end.",)
 
 
-def test_forged_checkpoint_is_found(store, behind):
+def test_forged_checkpoint_is_found(store):
     fill(store, 3)
     store.ledger.checkpoint()
     behind(store, "UPDATE ledger_checkpoint SET at = 'never'")
@@ -194,7 +193,7 @@ def test_forged_checkpoint_is_found(store, behind):
     )
 
 
-def test_replaced_ledger_is_found(store, behind, tmp_path):
+def test_replaced_ledger_is_found(store, tmp_path):
     fill(store, 3)
     behind(store, "DELETE FROM ledger_entry")
     Ledger(store.database, Keys(tmp_path / "mallory")).append("cars", "did", actor="a")
@@ -205,7 +204,7 @@ def test_replaced_ledger_is_found(store, behind, tmp_path):
     )
 
 
-def test_many_problems_are_summed_up_in_linear_time(store, behind):
+def test_many_problems_are_summed_up_in_linear_time(store):
     fill(store, 120)
     behind(store, "UPDATE ledger_entry SET actor = 'eve'")
     report = store.ledger.verify()

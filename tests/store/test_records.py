@@ -4,6 +4,7 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from intruder import behind
 from processes import append_one_key, join, start
 from sqlalchemy import exc
 
@@ -77,7 +78,7 @@ def test_database_itself_refuses_changes(store):
             c.execute(sa.text(statement))
 
 
-def test_a_change_behind_the_store_is_found_on_reading(store, behind):
+def test_a_change_behind_the_store_is_found_on_reading(store):
     store.records.add("run", "cars", "1", {"price": 1})
     behind(store, "UPDATE record SET body = '{\"price\":2}'")
     for read in (store.records.get, store.records.find, store.records.latest):

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-import pytest
 import sqlalchemy as sa
 
 from assay.store import schema
 
 
-def _as_an_intruder(store, *statements):
+def behind(store, *statements):
     """Change the tables as someone with the database's password would: triggers first."""
     with store.database.write("intruder") as connection:
         for table in schema.APPEND_ONLY:
@@ -17,8 +16,3 @@ def _as_an_intruder(store, *statements):
                 connection.execute(sa.text(f"ALTER TABLE {table} DISABLE TRIGGER ALL"))
         for statement in statements:
             connection.execute(sa.text(statement.replace(":", "\\:")))
-
-
-@pytest.fixture
-def behind():
-    return _as_an_intruder
