@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.deploy.protocols.azure import NotARequest, NotJson, parse
+from assay.deploy.protocols.azure import parse
+from assay.deploy.refusals import NotARequest, NotJson
 from assay.errors import AssayError, ContractViolation
 
 COLUMNS = ["a", "b"]

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from assay.deploy.server import PortInUse
-from assay.deploy.targets.local import EndpointClient, EndpointDown, LocalEndpoint
-from assay.errors import ContractViolation, InputError, UnknownName, VerificationFailed
+from assay.deploy.refusals import EndpointDown, PortInUse
+from assay.deploy.targets.local import EndpointClient, LocalEndpoint
+from assay.errors import ContractViolation, UnknownName, VerificationFailed
 
 from .samples import ROW, Sample
 
@@ -57,14 +59,11 @@ def test_the_server_s_error_is_raised_as_it_is(endpoint):
     assert "many" not in str(caught.value.to_dict())
 
 
-def test_others_find_it_by_name_and_by_address(endpoint, home):
+def test_others_find_it_by_name_or_ask_it_by_address(endpoint, home):
     found = LocalEndpoint.find("car-price", home)
     assert (found.url, found.process) == (endpoint.url, endpoint.process)
     assert found.predict(ROW)["model"] == "car-price@1"
-    there = LocalEndpoint.at(endpoint.url)
-    assert (there.name, there.version) == ("car-price", "car-price@1")
-    with pytest.raises(InputError, match="not started on this machine"):
-        there.stop()
+    assert EndpointClient(endpoint.url + "/").health()["model"] == "car-price@1"
     with pytest.raises(UnknownName) as caught:
         LocalEndpoint.find("car-prize", home)
     assert "car-price" in caught.value.hint
@@ -135,3 +134,11 @@ def test_a_server_that_does_not_get_ready_is_ended(sample, tmp_path):
     with pytest.raises(EndpointDown, match="not ready within"):
         start(sample, tmp_path, timeout_s=0.01)
     assert time.monotonic() - began < 15
+
+
+def test_asking_an_endpoint_loads_no_server():
+    program = "import sys, assay.deploy.targets.local; print(*sys.modules)"
+    out = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert not {"onnxruntime", "granian", "numpy", "polars"} & set(out.stdout.split())

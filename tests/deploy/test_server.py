@@ -17,13 +17,12 @@ from pathlib import Path
 
 import pytest
 
+from assay.deploy.ports import claim_port, free_port
 from assay.deploy.record import read_records
+from assay.deploy.refusals import PortInUse
 from assay.deploy.server import (
     Endpoint,
     EndpointOptions,
-    PortInUse,
-    claim_port,
-    free_port,
     main,
 )
 from assay.deploy.targets.local import LocalEndpoint

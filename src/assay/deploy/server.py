@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -23,6 +22,7 @@ import msgspec
 
 from assay.deploy.bundle import load_bundle
 from assay.deploy.metrics import Counters
+from assay.deploy.ports import claim_port, free_port
 from assay.deploy.record import Mode, RecordSettings
 from assay.deploy.refusals import Busy, TooSlow
 from assay.deploy.scoring import (
@@ -43,12 +43,6 @@ if TYPE_CHECKING:
 _ENVIRONMENT = "ASSAY_ENDPOINT"
 _LARGE_BODY = 32 * 2**10
 _MIB = 2**20
-
-
-class PortInUse(InputError):
-    """Another process listens on the port."""
-
-    code = "port-in-use"
 
 
 class EndpointOptions(Record, frozen=True, kw_only=True):
@@ -213,31 +207,6 @@ def serve(options: EndpointOptions) -> None:
         told = msgspec.structs.replace(options, model_digest=bundle.model_digest, counters=counters)
         os.environ[_ENVIRONMENT] = told.to_json().decode()
         _granian(told).serve()
-
-
-def claim_port(host: str, port: int) -> None:
-    """Refuse a port that somebody listens on.
-
-    Granian's workers share their port, and would as readily share it with a stranger's.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise PortInUse(
-                f"Cannot listen on {host}, port {port}: {error.strerror}.",
-                hint="Choose another port, or 0 for a free one.",
-            ) from None
-
-
-def free_port(host: str) -> int:
-    """A port on which nobody listens now."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

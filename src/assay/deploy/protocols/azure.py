@@ -15,7 +15,8 @@ from typing import Any
 import msgspec
 
 from assay.data.request import kind_of
-from assay.errors import ContractViolation, InputError
+from assay.deploy.refusals import NotARequest, NotJson
+from assay.errors import ContractViolation
 
 Index = int | str
 
@@ -24,19 +25,6 @@ _SHAPE = (
     'Send {"input_data": {"columns": [...], "data": [[...]]}}; '
     "GET /openapi.json describes the whole request."
 )
-
-
-class NotJson(InputError):
-    """The body is not JSON."""
-
-    code = "not-json"
-
-
-class NotARequest(InputError):
-    """The body is JSON, but not a scoring request."""
-
-    code = "not-a-request"
-    http_status = 422
 
 
 class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

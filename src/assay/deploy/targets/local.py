@@ -20,9 +20,10 @@ from typing import Any, Self
 
 import msgspec
 
+from assay.deploy.ports import free_port
 from assay.deploy.record import Mode
-from assay.deploy.server import PortInUse, free_port
-from assay.errors import AssayError, InputError, StoreUnavailable, UnknownName
+from assay.deploy.refusals import EndpointDown, PortInUse
+from assay.errors import AssayError, UnknownName
 from assay.records import Record, now
 from assay.settings import Settings
 
@@ -30,12 +31,6 @@ Row = Mapping[str, Any]
 _SUFFIX = ".endpoint.json"
 _POLL_S = 0.05
 _PORT_ATTEMPTS = 3
-
-
-class EndpointDown(StoreUnavailable):
-    """The endpoint does not answer."""
-
-    code = "endpoint-down"
 
 
 class EndpointClient:
@@ -125,7 +120,7 @@ class LocalEndpoint(EndpointClient):
     """A running endpoint of this machine.
 
     It lives until `stop`, also after the process that started it has ended; as a context
-    manager it stops at the end of the block. Made by `start`, `find` and `at`.
+    manager it stops at the end of the block. Made by `start` and `find`.
     """
 
     def __init__(self, state: EndpointState, state_dir: Path) -> None:
@@ -215,23 +210,6 @@ class LocalEndpoint(EndpointClient):
         return cls(state, folder)
 
     @classmethod
-    def at(cls, url: str) -> LocalEndpoint:
-        """The endpoint at ``url``, which may be another machine's; it can be asked, not stopped."""
-        health = EndpointClient(url).health()
-        state = EndpointState(
-            name=health["model"].partition("@")[0],
-            version=health["model"],
-            model_digest=health["model_digest"],
-            url=url,
-            process=0,
-            instance=health["instance"],
-            record="",
-            log="",
-            started_at="",
-        )
-        return cls(state, _default_dir())
-
-    @classmethod
     def _launch(
         cls,
         command: Sequence[str],
@@ -279,12 +257,6 @@ class LocalEndpoint(EndpointClient):
 
     def stop(self, *, grace_s: float = 35.0) -> None:
         """Let it answer what it has begun, sync the record, and end it. Twice is once."""
-        if not self.process:
-            raise InputError(
-                "This endpoint was not started on this machine.",
-                hint="Stop it where it was started.",
-                where=self.url,
-            )
         state = _read_state(self._state_dir, self.name)
         if self._process is not None or (_alive(self.process) and self._is_mine()):
             _end(self.process, self._process, grace_s=grace_s)
