@@ -125,7 +125,7 @@ def _number(encoder: NumberEncoder, column: Array) -> Array:
 
 
 def _missing(_: MissingEncoder, column: Array) -> Array:
-    is_text = column.dtype == object
+    is_text = column.dtype.kind in "OU"
     missing = np.asarray(column == "") if is_text else np.isnan(column)
     return missing.astype(np.float32)[:, None]
 
