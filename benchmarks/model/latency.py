@@ -1,6 +1,6 @@
 """How long one row and 1,000 rows take through the graph.
 
-A plan of 500 trees of 31 leaves, in two members, with a linear member, over 12 columns: eight
+A plan of 500 trees of 32 leaves, in two members, with a linear member, over 12 columns: eight
 numbers, three categories and a date. Run from the repository root::
 
     python benchmarks/model/latency.py
@@ -59,7 +59,7 @@ def encoders(rng: np.random.Generator) -> tuple[Encoder, ...]:
 
 
 def trees(rng: np.random.Generator, features: int, count: int, depth: int) -> TreesMember:
-    """Complete trees, heap order, with 2^depth leaves; one leaf short of 31 splits."""
+    """Complete trees of ``2**depth`` leaves, nodes in heap order."""
     inner, size = 2**depth - 1, 2 ** (depth + 1) - 1
     heap = np.arange(size)
     shift = np.repeat(np.arange(count) * size, size)
