@@ -14,7 +14,7 @@ import pytest
 
 from assay.deploy.refusals import EndpointDown, PortInUse
 from assay.deploy.targets.local import EndpointClient, LocalEndpoint
-from assay.errors import ContractViolation, UnknownName, VerificationFailed
+from assay.errors import ContractViolation, InputError, UnknownName, VerificationFailed
 
 from .samples import ROW, Sample
 
@@ -80,6 +80,13 @@ def test_a_port_in_use_is_said(endpoint, sample, tmp_path):
         start(sample, tmp_path, port=port)
     with pytest.raises(UnknownName):
         LocalEndpoint.find("car-price", tmp_path)
+
+
+def test_a_host_may_be_a_name(sample, tmp_path):
+    with start(sample, tmp_path, host="localhost") as endpoint:
+        assert endpoint.url.startswith("http://127.0.0.1:")
+    with pytest.raises(InputError, match="no such address"):
+        start(sample, tmp_path, host="300.1.1.1")
 
 
 def test_a_bundle_that_does_not_verify_is_said(sample, binary_sample, tmp_path):

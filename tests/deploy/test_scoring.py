@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from assay.data.contract import Contract
 from assay.deploy.bundle import load_bundle
 from assay.deploy.record import RecordSettings, read_records
 from assay.deploy.scoring import Limits, Reply, ScoringService
-from assay.errors import InputError, StoreUnavailable
+from assay.errors import InputError, InvalidFile, StoreUnavailable
 from assay.model.answer import Answer
 from assay.model.scorer import Scorer
 
@@ -142,6 +144,15 @@ def test_no_interval_where_none_was_calibrated(tmp_path):
     assert set(first(ask(service, split(CELLS, params={"reasons": 0})))) == {
         "index", "value", "unit", "novelties",
     }  # fmt: skip
+
+
+def test_parts_that_do_not_belong_together_do_not_start(bundle):
+    for wrong in (
+        replace(bundle, reference={"make": "audi"}),
+        replace(bundle, contract=Contract(columns=CONTRACT.columns[1:])),
+    ):
+        with pytest.raises(InvalidFile, match="lacks"):
+            ScoringService(wrong, record=OFF)
 
 
 def test_novelties_are_answered_and_told(service):

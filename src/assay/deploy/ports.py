@@ -5,6 +5,26 @@ from __future__ import annotations
 import socket
 
 from assay.deploy.refusals import PortInUse
+from assay.errors import InputError
+
+
+def resolve(host: str) -> str:
+    """The numeric address of ``host``, IPv4 where it has one.
+
+    Examples
+    --------
+    >>> resolve("127.0.0.1"), resolve("::1")
+    ('127.0.0.1', '::1')
+    """
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise InputError(
+            "This machine has no such address to listen on.",
+            hint="127.0.0.1 for this machine only, 0.0.0.0 for every network it is on.",
+            where=host,
+        ) from None
+    return min((str(address[0]) for *_, address in found), key=lambda text: ":" in text)
 
 
 def claim_port(host: str, port: int) -> None:

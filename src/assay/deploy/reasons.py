@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from assay.data.contract import ColumnKind, Contract
+from assay.errors import InvalidFile
 from assay.model.explain import Reference, contributions
 from assay.model.plan import Array, Float64
 from assay.model.scorer import Scorer
@@ -30,6 +31,11 @@ class Reasoner:
         The typical row.
     unit : str
         Unit of a regression's answer.
+
+    Raises
+    ------
+    InvalidFile
+        The graph reads a column that the contract or the reference row lacks.
     """
 
     def __init__(
@@ -38,7 +44,14 @@ class Reasoner:
         self._scorer = scorer
         self._reference = reference
         self._unit = unit
-        kinds = {column.name: column.kind for column in contract.columns}
+        kinds = {column.name: column.kind for column in contract.features}
+        lacking = [i.name for i in scorer.inputs if i.name not in kinds or i.name not in reference]
+        if lacking:
+            raise InvalidFile(
+                f"The graph reads {lacking[0]!r}, which contract or reference row lacks.",
+                hint="Graph, contract and reference row must come from one run.",
+                where="contract.json",
+            )
         self._columns = [(item.name, kinds[item.name]) for item in scorer.inputs]
 
     def __call__(

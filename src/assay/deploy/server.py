@@ -22,7 +22,7 @@ import msgspec
 
 from assay.deploy.bundle import load_bundle
 from assay.deploy.metrics import Counters
-from assay.deploy.ports import claim_port, free_port
+from assay.deploy.ports import claim_port, free_port, resolve
 from assay.deploy.record import Mode, RecordSettings
 from assay.deploy.refusals import Busy, TooSlow
 from assay.deploy.scoring import (
@@ -303,11 +303,12 @@ def _options(given: argparse.Namespace) -> EndpointOptions:
             "Where shall predictions be recorded?",
             hint="Give --record DIR, or say --record-mode off.",
         )
+    host = resolve(given.host)
     return EndpointOptions(
         bundle=given.bundle,
         trusted_keys=tuple(_read_key(Path(path)) for path in given.trusted_key),
-        host=given.host,
-        port=given.port or free_port(given.host),
+        host=host,
+        port=given.port or free_port(host),
         workers=max(1, given.workers),
         record=given.record,
         record_mode=given.record_mode,

@@ -20,7 +20,7 @@ from typing import Any, Self
 
 import msgspec
 
-from assay.deploy.ports import free_port
+from assay.deploy.ports import free_port, resolve
 from assay.deploy.record import Mode
 from assay.deploy.refusals import EndpointDown, PortInUse
 from assay.errors import AssayError, UnknownName
@@ -184,6 +184,7 @@ class LocalEndpoint(EndpointClient):
                 hint=f"Stop it first: assay serve {name} --stop",
             )
         folder.mkdir(parents=True, exist_ok=True)
+        host = resolve(host)
         command = [
             *_command(bundle_folder, _write_keys(folder, name, trusted_keys)),
             *("--host", host, "--workers", str(workers), "--record-mode", record_mode),
