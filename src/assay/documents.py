@@ -9,7 +9,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
 
 from assay.run import STEPS, Run
 
@@ -65,7 +64,7 @@ def build_dossier(store: Store, run: Run) -> Dossier:
         run=_facts(run),
         version=found,
         approvals=tuple(registry.approvals(found)) if found else (),
-        hallmark=msgspec.to_builtins(struck) if struck else None,
+        hallmark=struck,
         ledger=LedgerPosition(entry=entries[-1].seq, hash=entries[-1].hash) if entries else None,
     )
 

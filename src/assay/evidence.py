@@ -48,7 +48,6 @@ def gather_subject(bench: Bench, searched: Searched) -> Subject:
         record=_record(bench, searched),
         classes=scorer.classes,
         explain=explainer_of(scorer, reference),
-        reference=reference,
         coverage=scorer.coverage,
         graph=searched.graph,
     )

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from assay.cli.terminal import Json, emit_facts, emit_json, emit_table, errors, say
+from assay.cli.terminal import Json, emit_json, emit_table, errors, say, shown
 
 VersionArg = Annotated[
     str, typer.Argument(help="NAME (the newest hallmarked version) or NAME@NUMBER.")
@@ -105,9 +105,27 @@ def _rows(text: str) -> Any:
         ) from None
 
 
+def _answer(prediction: dict[str, Any]) -> str:
+    """An answer with its uncertainty, in one line."""
+    coverage = prediction.get("coverage")
+    if "value" in prediction:
+        unit = prediction.get("unit") or ""
+        line = f"{shown(prediction['value'])} {unit}".rstrip()
+        if prediction.get("lower") is not None:
+            ends = f"{shown(prediction['lower'])} to {shown(prediction['upper'])}"
+            line += f", {coverage:.0%} interval {ends}"
+        return line
+    line = f"{prediction['label']} (probability {shown(prediction['probability'])})"
+    if prediction.get("set"):
+        line += f"; with {coverage:.0%} coverage: {' or '.join(prediction['set'])}"
+    return line
+
+
 def _show(prediction: dict[str, Any]) -> None:
     reasons = prediction.get("reasons", ())
-    emit_facts({k: v for k, v in prediction.items() if k not in {"reasons", "index"}})
+    say(_answer(prediction))
+    for novelty in prediction.get("novelties", ()):
+        say(f"  never seen in training: {novelty['column']} ({novelty['kind']})")
     if reasons:
         emit_table(
             ("reason", "effect"), [(r["text"], r["effect"]) for r in reasons], right=("effect",)

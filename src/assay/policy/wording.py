@@ -23,10 +23,9 @@ def measured(rule: Rule, finding: Finding, status: Literal["met", "not met", "un
     value, lower, upper = finding.value or 0.0, finding.lower or 0.0, finding.upper or 0.0
     limits = [limit for limit in (rule.at_most, rule.at_least) if limit is not None]
     digits = _digits(value, lower, upper, *limits)
-    unit = f" {finding.unit}" if finding.unit else ""
 
     def say(number: float) -> str:
-        return shown(number, digits=digits) + unit
+        return with_unit(number, finding.unit, digits=digits)
 
     parts = [f"{finding.measure[:1].upper()}{finding.measure[1:]} is {say(value)}"]
     if not lower == value == upper:
@@ -40,6 +39,19 @@ def measured(rule: Rule, finding: Finding, status: Literal["met", "not met", "un
     rows = _ROWS.get(finding.evidence)
     counted = f" ({shown(finding.rows)} {rows})" if rows and finding.rows else ""
     return f"{'; '.join(parts)}{counted}."
+
+
+def with_unit(number: float, unit: str, *, digits: int = 3) -> str:
+    """A number with its unit; a share is said in per cent.
+
+    Examples
+    --------
+    >>> with_unit(0.92, "share"), with_unit(1840.0, "USD"), with_unit(0.21, "")
+    ('92 %', '1,840 USD', '0.21')
+    """
+    if unit == "share":
+        return f"{shown(100 * number, digits=digits)} %"
+    return f"{shown(number, digits=digits)} {unit}".rstrip()
 
 
 def shown(number: float, *, digits: int = 3) -> str:
