@@ -21,7 +21,6 @@ _HOME = {
     "check_plan": "assay.model.soundness",
     "compile_plan": "assay.model.compile",
     "contributions": "assay.model.explain",
-    "encode": "assay.model.encode",
     "explain_row": "assay.model.explain",
     "global_importance": "assay.model.explain",
     "graph_inputs": "assay.model.inputs",
