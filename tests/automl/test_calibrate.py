@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
 from assay.automl.calibrate import (
+    THRESHOLDS,
     Finish,
     best_threshold,
     calibration_helps,
@@ -15,6 +16,7 @@ from assay.automl.calibrate import (
     threshold_metric,
 )
 from assay.automl.family import Task
+from assay.automl.metrics import METRICS
 
 BINARY = Task(kind="binary", classes=2)
 REGRESSION = Task(kind="regression")
@@ -123,6 +125,16 @@ def test_conformal_coverage_by_simulation() -> None:
         scores = rng.exponential(size=20)
         hits += scores[0] <= conformal_quantile(scores[1:], 0.9)
     assert hits / 4000 == pytest.approx(0.9, abs=4 * np.sqrt(0.09 / 4000))
+
+
+@pytest.mark.parametrize("metric", ["f1", "balanced_accuracy"])
+def test_the_threshold_is_the_metrics_best(metric: str) -> None:
+    mean, truth = drawn(500, slope=1.0, intercept=-2.0)
+    found = METRICS[metric].score(
+        truth, mean[:, 0], threshold=best_threshold(mean[:, 0], truth, metric=metric)
+    )
+    best = max(METRICS[metric].score(truth, mean[:, 0], threshold=t) for t in THRESHOLDS)
+    assert found == pytest.approx(best)
 
 
 def test_threshold() -> None:

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Sequence
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 import numpy as np
@@ -25,8 +25,8 @@ STOPPING_ROWS = 2000
 """From so many rows on, boosting holds some out to choose its rounds; below, they are fixed."""
 STOPPING_SHARE = 0.12
 PROBED_ROWS = 4000
-"""From so many rows on, a family's cost is first measured on samples."""
-PROBES = (500, 2000)
+"""From so many rows on, a family's cost is first measured on a sample."""
+PROBE_ROWS = 2000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +87,8 @@ class Bench:
         self.pool = pool
         self.threads = threads
         self.truth: Answers = problem.y[problem.judged]
+        self.score_s = 0.0
+        """The longest that scoring all rows once took: what the end of a search is made of."""
         everything = np.arange(problem.rows)
         jobs = [pool.submit(self._encode_fold, k) for k in problem.fold_numbers]
         whole = pool.submit(self._learn, everything)
@@ -120,29 +122,21 @@ class Bench:
         return _all([self.pool.submit(self._fit_all, attempt) for attempt in attempts])
 
     def probed_s(self, family: Family, params: Params, transform: Transform) -> float:
-        """Seconds that a cross-validation will take, from fits on two samples; 0 for few rows."""
+        """Seconds that a cross-validation may take, from a fit on a sample; 0 for few rows.
+
+        Cost is taken to grow with rows. It hardly ever grows faster, so what is left out would
+        not have fitted, and the waves of `cross_validate` correct the rest.
+        """
         fold = self.folds[0]
         if len(fold.fit) < PROBED_ROWS:
             return 0.0
+        chosen = np.random.default_rng(self.seed).permutation(len(fold.fit))[:PROBE_ROWS]
+        part = replace(fold, X=fold.X[chosen], fit=fold.fit[chosen])
         y = transformed(self.problem.y, transform)
-        taken = [self._sample_s(family, params, fold, y, rows) for rows in PROBES]
-        growth = math.log(max(taken[1], 1e-6) / max(taken[0], 1e-6)) / math.log(4)
-        one = taken[1] * (len(fold.fit) / PROBES[1]) ** min(1.1, max(0.5, growth))
-        return float(one * math.ceil(len(self.folds) / self.threads))
-
-    def _sample_s(self, family: Family, params: Params, fold: Fold, y: Answers, rows: int) -> float:
-        chosen = np.random.default_rng(self.seed).permutation(len(fold.fit))[:rows]
-        part = Fold(
-            number=fold.number,
-            features=fold.features,
-            X=fold.X[chosen],
-            fit=fold.fit[chosen],
-            X_held=fold.X_held[:rows],
-            held=fold.held[:rows],
-        )
         start = time.monotonic()
         self.pool.submit(self._fit, family, params, part, y).result()
-        return time.monotonic() - start
+        one = (time.monotonic() - start) * len(fold.fit) / PROBE_ROWS
+        return float(one * math.ceil(len(self.folds) / self.threads))
 
     def _encode_fold(self, number: int) -> Fold:
         fit = self.problem.learned_from(number)
@@ -229,7 +223,10 @@ class Bench:
 
     def score(self, answer: Float64, transform: Transform) -> float:
         """Score of out-of-fold answers, in the target's own unit."""
-        return self.metric.score(self.truth, shown(answer, transform))
+        start = time.monotonic()
+        score = self.metric.score(self.truth, shown(answer, transform))
+        self.score_s = max(self.score_s, time.monotonic() - start)
+        return score
 
 
 Result = TypeVar("Result")

@@ -125,7 +125,7 @@ def fit_calibration(mean: Float64, truth: Answers) -> tuple[float, float]:
 
 
 def best_threshold(chances: Float64, truth: Answers, *, metric: str) -> float:
-    """The hundredth at which labels score best; the middle one where several tie.
+    """The hundredth at which F1 or balanced accuracy is best; the middle one where several tie.
 
     Examples
     --------
@@ -133,9 +133,21 @@ def best_threshold(chances: Float64, truth: Answers, *, metric: str) -> float:
     ...                metric="balanced_accuracy")
     0.25
     """
-    scores = np.array([METRICS[metric].score(truth, chances, threshold=t) for t in THRESHOLDS])
+    right = _at_least(chances[truth == 1])
+    wrong = _at_least(chances[truth == 0])
+    positives = float(np.sum(truth == 1))
+    if metric == "f1":
+        scores = 2 * right / np.maximum(right + wrong + positives, 1)
+    else:
+        scores = right / positives - wrong / (len(truth) - positives)
     tied = THRESHOLDS[scores >= scores.max() - 1e-12]
     return float(tied[(len(tied) - 1) // 2])
+
+
+def _at_least(chances: Float64) -> Float64:
+    """How many chances reach each threshold."""
+    missed = np.searchsorted(np.sort(chances), THRESHOLDS, side="left")
+    return np.asarray(len(chances) - missed, dtype=np.float64)
 
 
 def conformal_quantile(scores: Float64, coverage: float) -> float | None:

@@ -154,5 +154,5 @@ def average(params: list[Mapping[str, Any]]) -> Params:
             settled[key] = value
             continue
         mean = sum(values) / len(values)
-        settled[key] = int(mean) if isinstance(value, int) else mean
+        settled[key] = round(mean) if isinstance(value, int) else mean
     return settled

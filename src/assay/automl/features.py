@@ -38,6 +38,9 @@ MOST_CLASSES = 10
 LARGE = 2.0**20
 """Magnitudes above this lose digits in float32, so an offset is subtracted in double first."""
 LARGEST = 1e37
+ROOM = 0.25
+"""How far beyond the range seen a number may reach, in ranges: linear members extrapolate so far
+and no further, which keeps a slip of the keyboard from becoming an absurd answer."""
 BOTH: tuple[View, ...] = ("trees", "linear")
 
 
@@ -178,7 +181,7 @@ def _number(column: Column, values: Float64) -> list[Feature]:
 
 
 def _number_encoder(column: Column, seen: Float64) -> NumberEncoder:
-    """Filled with the median, bounded at the range seen, widened by itself on both sides."""
+    """Filled with the median, bounded at the range seen, widened by `ROOM` on both sides."""
     low, middle, high = float(seen.min()), float(np.median(seen)), float(seen.max())
     if column.kind == "boolean":
         return NumberEncoder(column=column.name, fill=float(middle >= 0.5), low=0.0, high=1.0)
@@ -188,8 +191,8 @@ def _number_encoder(column: Column, seen: Float64) -> NumberEncoder:
     return NumberEncoder(
         column=column.name,
         fill=float(np.clip(middle, -LARGEST, LARGEST)),
-        low=max(low - width, -LARGEST),
-        high=min(high + width, LARGEST),
+        low=max(low - ROOM * width, -LARGEST),
+        high=min(high + ROOM * width, LARGEST),
         offset=float(np.round(np.clip(middle, -LARGEST, LARGEST))) if far else 0.0,
     )
 

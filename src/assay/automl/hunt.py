@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 TURNS = (0, 1, 0, 2)
 """Ranks of the families that refinement visits in turn: the best one every other time."""
+CLOSING_SCORES = 400
+"""Scorings that blending, intervals and calibration together cost about as much as."""
 PATIENCE = 40
 """Trials in a row without progress, after which refinement ends early."""
 NOISE = 0.02
@@ -193,7 +195,8 @@ class Hunt:
         fits = sorted((a.fit_s * folds / (folds - 1) for a in best), reverse=True)[:MOST_MEMBERS]
         if fits:
             final = max(fits[0], sum(fits) / self.bench.threads)
-            self.clock.reserve_s = 1.2 * final + 0.05 * self.clock.budget_s
+            closing = CLOSING_SCORES * self.bench.score_s + 0.03 * self.clock.budget_s
+            self.clock.reserve_s = 1.2 * final + closing
 
     def _best_loss(self) -> float:
         return min((a.loss for a in self.usable().values()), default=inf)

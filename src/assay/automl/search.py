@@ -41,7 +41,7 @@ from assay.question import Kind
 
 CANDIDATES = 20
 """Best trials that the ensemble chooses from."""
-BLENDING_ROWS = 20_000
+BLENDING_ROWS = 10_000
 """Rows on which the ensemble is chosen, at most."""
 SKEWED = 1.0
 SPLIT_NOTE = (
@@ -328,7 +328,7 @@ def _finished(hunt: Hunt, number: int, attempt: Attempt, weight: float, bounded:
 
 def _interval(bench: Bench, answer: Float64, transform: Transform) -> tuple[float, float]:
     truth = bench.truth
-    samples = int(min(200, max(50, 2e7 / len(truth))))
+    samples = int(min(200, max(50, 2e6 / len(truth))))
     return bench.metric.interval(truth, shown(answer, transform), seed=bench.seed, samples=samples)
 
 
