@@ -9,7 +9,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-
 from assay.run import STEPS, Run
 
 if TYPE_CHECKING:

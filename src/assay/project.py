@@ -331,9 +331,9 @@ class Project:
         )
 
     def _count_predictions(self) -> int:
-        from assay.deploy.record import read_records
+        from assay.deploy.record import count_records
 
-        return sum(1 for _ in read_records(self._predictions)) if self._predictions.is_dir() else 0
+        return count_records(self._predictions) if self._predictions.is_dir() else 0
 
     def _write_documents(self, version: str) -> None:
         """Write the documents of the run that made a version, or of the newest run."""

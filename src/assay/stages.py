@@ -83,7 +83,7 @@ def acquire_from(bench: Bench, question: Question, source: Any = None) -> Acquir
     kind, why = infer_kind(frame, question)
     profile = profile_table(frame, target=question.target)
     contract = derive_contract(frame, question, profile)
-    split = split_rows(frame, question, kind=kind, seed=question.budget.seed)
+    split = split_rows(frame, question, kind=kind, seed=question.budget.seed, contract=contract)
     left = Acquired(
         dataset=bench.keep(dataset),
         content=dataset.digest,
@@ -128,7 +128,7 @@ def search(bench: Bench, acquired: Acquired) -> Searched:
         kind=acquired.kind,
         target=question.target,
         folds=split.folds,
-        positive=question.positive,
+        positive=contract.target.categories[-1] if acquired.kind == "binary" else None,
         spec=SearchSpec(
             metric=question.success.metric,
             budget_s=question.budget.seconds,

@@ -8,7 +8,6 @@ import time
 
 import pytest
 import sqlalchemy as sa
-from durable_work import NAMES, start, work_on
 from sqlalchemy import exc
 
 from assay.compute.durable import Step, run_durably
@@ -22,6 +21,8 @@ from assay.errors import (
     VerificationFailed,
 )
 from assay.store.store import Store
+
+from .durable_work import NAMES, start, work_on
 
 
 @pytest.fixture(scope="session")

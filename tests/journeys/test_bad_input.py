@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from assay.cli import app
+
 from .test_story import quick_copy
 
 HEADER = "age,make,price\n"

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from fitted import Fitted, fit_cars
+
+from .fitted import Fitted, fit_cars
 
 
 @pytest.fixture(scope="session", params=["regression", "binary", "multiclass"])

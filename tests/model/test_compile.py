@@ -7,10 +7,8 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from fitted import ENCODERS, INPUTS, Fitted, car_score, car_table, fit_cars
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_plans import random_inputs, random_plan, random_trees
 from onnx.reference import ReferenceEvaluator
 
 from assay.errors import InputError
@@ -22,6 +20,9 @@ from assay.model.inputs import graph_inputs
 from assay.model.plan import ModelPlan, Output, TreesMember
 from assay.model.reference import predict_plan
 from assay.model.scorer import Scorer
+
+from .fitted import ENCODERS, INPUTS, Fitted, car_score, car_table, fit_cars
+from .made_plans import random_inputs, random_plan, random_trees
 
 KINDS = ("regression", "binary", "multiclass")
 

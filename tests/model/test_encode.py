@@ -9,7 +9,6 @@ import onnxruntime as ort
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_plans import INPUTS, NUMBERS, WORDS, random_inputs, random_plan
 
 from assay.errors import UnknownColumn
 from assay.model.compile import graph_names
@@ -29,6 +28,8 @@ from assay.model.plan import (
     OneHotEncoder,
     Output,
 )
+
+from .made_plans import INPUTS, NUMBERS, WORDS, random_inputs, random_plan
 
 EPOCH = 1_700_000_000.0
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from fitted import INPUTS, Fitted
 
 from assay.errors import InvalidTable, UnknownColumn
 from assay.model import explain
@@ -24,6 +23,8 @@ from assay.model.explain import (
 from assay.model.inputs import graph_inputs
 from assay.model.plan import Input, LinearMember, ModelPlan, NumberEncoder, Output
 from assay.model.scorer import Scorer
+
+from .fitted import INPUTS, Fitted
 
 
 class Function:

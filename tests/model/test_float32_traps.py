@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from fitted import Fitted, _Nodes, down
 from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.tree import DecisionTreeRegressor
 
@@ -20,6 +19,8 @@ from assay.model.parity import prove_parity
 from assay.model.plan import Encoder, Input, ModelPlan, NumberEncoder, Output, TreesMember
 from assay.model.reference import predict_plan
 from assay.model.scorer import Scorer
+
+from .fitted import Fitted, _Nodes, down
 
 COLUMN = (Input(name="x", kind="number"),)
 

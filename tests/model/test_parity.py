@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from fitted import ENCODERS, INPUTS, Fitted, fit_cars
 from onnx import numpy_helper
 
 from assay.errors import InvalidTable, ParityFailed
@@ -19,6 +18,8 @@ from assay.model.parity import ParityReport, prove_parity
 from assay.model.plan import LevelEncoder, TreesMember
 from assay.model.split_rows import split_rows
 from assay.records import digest
+
+from .fitted import ENCODERS, INPUTS, Fitted, fit_cars
 
 CASES = (
     *("real rows", "missing and empty cells", "unseen categories", "every category"),

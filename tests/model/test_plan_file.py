@@ -6,13 +6,14 @@ import json
 
 import numpy as np
 import pytest
-from fitted import Fitted
-from made_plans import random_plan
 
 from assay.errors import InputError, InvalidFile
 from assay.model.compile import compile_plan
 from assay.model.plan import ModelPlan, NumberEncoder
 from assay.model.plan_file import plan_from_bytes, plan_to_bytes
+
+from .fitted import Fitted
+from .made_plans import random_plan
 
 
 def same(one: ModelPlan, other: ModelPlan) -> bool:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fitted import INPUTS, Fitted
 from scipy.special import expit
 from scipy.special import softmax as scipy_softmax
 
@@ -24,6 +23,8 @@ from assay.model.reference import (
     sigmoid,
     softmax,
 )
+
+from .fitted import INPUTS, Fitted
 
 
 def one_column_plan(output: Output, *members: LinearMember | TreesMember) -> ModelPlan:

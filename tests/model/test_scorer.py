@@ -7,14 +7,15 @@ import numpy as np
 import onnx
 import polars as pl
 import pytest
-from fitted import INPUTS, Fitted, car_table
-from made_plans import random_inputs, random_plan
 
 from assay.errors import InputError, InvalidFile, UnknownColumn
 from assay.model import scorer as scoring
 from assay.model.compile import compile_plan
 from assay.model.inputs import graph_inputs
 from assay.model.scorer import Scorer
+
+from .fitted import INPUTS, Fitted, car_table
+from .made_plans import random_inputs, random_plan
 
 
 def test_the_scorer_knows_the_model_from_the_graph_alone(cars: Fitted) -> None:

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fitted import Fitted
 
 from assay.errors import InputError
 from assay.model.plan import (
@@ -19,6 +18,8 @@ from assay.model.plan import (
     Output,
 )
 from assay.model.soundness import check_plan
+
+from .fitted import Fitted
 
 ENCODERS: dict[str, Encoder] = {
     "needs a number": NumberEncoder(column="make", fill=0, low=0, high=1),

@@ -7,11 +7,12 @@ import time
 from pathlib import Path
 
 import pytest
-from processes import put_for_ever, start
 
 from assay.errors import StoreUnavailable
 from assay.store.artifacts import FolderStore
 from assay.testing import ArtifactStoreExam
+
+from .processes import put_for_ever, start
 
 
 class TestFolderStore(ArtifactStoreExam):

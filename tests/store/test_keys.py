@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from processes import CONTEXT, join, make_key, start
 
 from assay.errors import StoreUnavailable, VerificationFailed
 from assay.store.keys import PRIVATE, PUBLIC, Keys, verify_signature
+
+from .processes import CONTEXT, join, make_key, start
 
 
 def test_makes_a_pair_on_first_use_only(tmp_path):

@@ -4,9 +4,10 @@ import os
 
 import pytest
 import sqlalchemy as sa
-from processes import CONTEXT, start, take_and_wait
 
 from assay.store.leases import Leases, machine, started
+
+from .processes import CONTEXT, start, take_and_wait
 
 
 def _elsewhere(store, name, expires_in):

@@ -6,13 +6,14 @@ import json
 import pytest
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
-from intruder import behind
-from processes import append_and_add, join, start
 from sqlalchemy import exc
 
 from assay.store import schema
 from assay.store.keys import Keys
 from assay.store.ledger import CHECKPOINT_EVERY, GENESIS, Ledger, entry_hash, signed_bytes
+
+from .intruder import behind
+from .processes import append_and_add, join, start
 
 
 def fill(store, entries=8):

@@ -4,13 +4,14 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from intruder import behind
-from processes import append_one_key, join, start
 from sqlalchemy import exc
 
 from assay.errors import UnknownName, VerificationFailed
 from assay.records import Record
 from assay.store.store import Store
+
+from .intruder import behind
+from .processes import append_one_key, join, start
 
 
 class Small(Record, frozen=True, kw_only=True):

@@ -8,12 +8,13 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from processes import append_and_add, join, start
 
 from assay.errors import InvalidConfig, MissingExtra, StoreUnavailable
 from assay.store import database, schema
 from assay.store.database import Database
 from assay.store.store import Store, alembic_config
+
+from .processes import append_and_add, join, start
 
 
 def test_migrations_make_the_tables_that_the_code_expects(store):

@@ -1,0 +1,62 @@
+"""FAI003: it fires, it stays silent, it does not apply."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from assay.assess.fairness import SelectionRateGap
+from assay.errors import NotApplicable
+from assay.testing.check import example_subject
+
+
+def with_rears_refused(subject):
+    """Rear-driven machines seldom get the positive answer."""
+    rows = subject.held_out
+    rear = (rows.frame["drive"] == "rear").to_numpy()
+    luck = np.random.default_rng(0).random(rows.rows) < 0.2
+    return replace(subject, held_out=replace(rows, label=np.where(rear & ~luck, 0, rows.label)))
+
+
+def test_a_group_that_is_passed_by_is_found():
+    finding = SelectionRateGap(column="drive").run(
+        with_rears_refused(example_subject("binary", rows=1500))
+    )
+    assert finding.lower > 0.15
+    rates = {g.group: g.value for g in finding.groups}
+    assert finding.value == pytest.approx(rates["front"] - rates["rear"])
+
+
+def test_the_rates_are_those_of_the_rows():
+    subject = example_subject("binary")
+    rows = subject.held_out
+    counted = np.ones(rows.rows, bool)
+    finding = SelectionRateGap(column="make").run(subject)
+    for group in finding.groups:
+        member = (rows.frame["make"] == group.group).to_numpy() & counted
+        assert group.rows == member.sum()
+        if group.value is not None:
+            assert group.value == pytest.approx(rows.label[member].mean())
+
+
+def test_equal_groups_are_rarely_accused():
+    subjects = [example_subject("binary", rows=300, seed=s) for s in range(40)]
+    assert sum(SelectionRateGap(column="drive").run(s).lower > 0 for s in subjects) <= 6
+
+
+def test_groups_with_few_rows_are_named():
+    finding = SelectionRateGap(column="make").run(example_subject("binary"))
+    assert "elk" in {entry["group"] for entry in finding.details["not_judged"]}
+
+
+@pytest.mark.parametrize("kind", ["regression", "multiclass"])
+def test_it_does_not_apply_to_other_questions(kind):
+    with pytest.raises(NotApplicable, match="not one of two classes"):
+        SelectionRateGap(column="drive").run(example_subject(kind))
+
+
+def test_it_does_not_apply_to_small_groups():
+    with pytest.raises(NotApplicable, match="have 30 rows or more"):
+        SelectionRateGap(column="drive").run(example_subject("binary", rows=40))
