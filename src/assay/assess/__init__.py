@@ -20,7 +20,7 @@ _HOME = {
     "explainer_of": "assay.assess.subject",
     "requests_of": "assay.assess.request",
 }
-__all__ = sorted(_HOME)
+__all__ = [*_HOME]
 
 
 def __getattr__(name: str) -> Any:

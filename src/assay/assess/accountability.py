@@ -32,9 +32,7 @@ class RecordCheck(BaseCheck):
     sources: ClassVar[tuple[Evidence, ...]] = ("record",)
     principle: ClassVar[Principle] = "accountability"
 
-    def share_present(
-        self, items: Mapping[str, bool], *, measure: str, method: str
-    ) -> Finding:
+    def share_present(self, items: Mapping[str, bool], *, measure: str, method: str) -> Finding:
         """Share of the items that the record holds, with what is missing."""
         return self.finding(
             float(np.mean(list(items.values()))),

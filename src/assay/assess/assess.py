@@ -112,14 +112,12 @@ def _refuse_misfits(subject: Subject, request: Request, check: type[Check]) -> N
         )
 
 
-def _tasks(
-    subject: Subject, check: type[Check], column: str, evidence: str
-) -> list[_Task]:
+def _tasks(subject: Subject, check: type[Check], column: str, evidence: str) -> list[_Task]:
     """The tasks that a check, with an optional column and evidence, stands for."""
     affected = [group.column for group in subject.question.affected_groups]
     columns = [column] if column or not check.takes_column else affected or [""]
     if evidence:
-        sources = [cast(Evidence, evidence)] if evidence in get_args(Evidence) else []
+        sources = [cast("Evidence", evidence)] if evidence in get_args(Evidence) else []
     else:
         sources = [s for s in check.sources if s != "cross-fitted" or subject.cross_fitted]
     return [_Task(check, c, s) for c in columns for s in sources]

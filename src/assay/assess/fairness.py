@@ -90,7 +90,10 @@ class GroupErrorRatio(GroupCheck):
             details={
                 **groups.details(),
                 "overall": loss.mean(),
-                "by_group": dict(zip(groups.names, _means(loss, groups), strict=True)),
+                "by_group": [
+                    {"group": name, "value": mean}
+                    for name, mean in zip(groups.names, _means(loss, groups), strict=True)
+                ],
             },
         )
 

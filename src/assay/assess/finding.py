@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from msgspec import field
+
 from assay.records import Record
 
 Principle = Literal[
@@ -60,7 +62,7 @@ class Finding(Record, frozen=True, kw_only=True):
     reason: str = ""
     """Why it does not apply."""
     groups: tuple[GroupValue, ...] = ()
-    details: dict[str, Any] = {}
+    details: dict[str, Any] = field(default_factory=dict)
     """What the report draws and the auditor reads; JSON values only, never a person's values."""
 
     @property
@@ -80,7 +82,7 @@ class Assessment(Record, frozen=True, kw_only=True):
     subject: str
     """Digest of the graph that was assessed."""
     findings: tuple[Finding, ...]
-    examined: dict[str, Any] = {}
+    examined: dict[str, Any] = field(default_factory=dict)
     """Rows and columns looked at, by kind of evidence."""
     not_examined: tuple[str, ...] = ()
     """What was not looked at, in sentences."""

@@ -26,7 +26,10 @@ def points(subject: Subject, scored: Scored) -> dict[str, Any]:
 
 
 def histogram(values: Float64, *, bins: int = 20) -> dict[str, Any]:
-    """Edges and counts of equal-width bins."""
+    """Edges and counts of equal-width bins; one bin where the values are equal but for rounding."""
+    low, high = float(values.min()), float(values.max())
+    if high - low <= 1e-9 * max(abs(low), abs(high)):
+        return {"edges": [low, high], "counts": [values.size]}
     counts, edges = np.histogram(values, bins=bins)
     return {"edges": edges, "counts": counts}
 

@@ -140,8 +140,9 @@ class ExtremeInput(BaseCheck):
         if subject.kind == "regression":
             low, high = target_range(subject)
             room = self.spread * (high - low)
-            return np.isfinite(answer.prediction) & (np.abs(answer.prediction - (low + high) / 2)
-                                                     <= (high - low) / 2 + room)
+            return np.isfinite(answer.prediction) & (
+                np.abs(answer.prediction - (low + high) / 2) <= (high - low) / 2 + room
+            )
         if answer.probabilities is None:
             return np.isfinite(answer.prediction)
         p = answer.probabilities
@@ -160,7 +161,11 @@ def probes(subject: Subject, frame: pl.DataFrame) -> Iterator[tuple[str, str, pl
         if dtype.is_numeric():
             known = subject.train[name].cast(pl.Float64).drop_nulls().drop_nans()
             known = known.filter(known.is_finite())
-            low, high = (0.0, 1.0) if known.is_empty() else (float(known.min() or 0), float(known.max() or 0))  # type: ignore[arg-type]
+            low, high = (
+                (0.0, 1.0)
+                if known.is_empty()
+                else (float(known.min() or 0), float(known.max() or 0))
+            )  # type: ignore[arg-type]
             reach = FAR * max(high - low, 1.0)
             extremes = {
                 "far above": high + reach,
@@ -175,7 +180,7 @@ def probes(subject: Subject, frame: pl.DataFrame) -> Iterator[tuple[str, str, pl
         elif dtype.is_temporal():
             days = (date(1, 1, 1), date(9999, 12, 31))
             for probe, day in zip(("far past", "far future"), days, strict=True):
-                moment = datetime(day.year, day.month, day.day) if dtype != pl.Date else day  # noqa: DTZ001
+                moment = datetime(day.year, day.month, day.day) if dtype != pl.Date else day
                 yield name, probe, frame.with_columns(pl.lit(moment).cast(dtype).alias(name))
 
 

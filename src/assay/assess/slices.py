@@ -25,8 +25,8 @@ from assay.assess.statistics import (
     Bounds,
     Float64,
     Int64,
-    group_moments,
     greater_p,
+    group_moments,
     holm,
     largest,
     rest_moments,
@@ -108,9 +108,7 @@ class WorstSlice(BaseCheck):
 
         def against_all(confidence: float) -> Bounds:
             bounds = [_slice_ratio(loss, m, confidence, regression=regression) for m in members]
-            return Bounds(
-                *(np.array([getattr(b, part) for b in bounds]) for part in _PARTS)
-            )
+            return Bounds(*(np.array([getattr(b, part) for b in bounds]) for part in _PARTS))
 
         bounds = against_all(self.confidence)
         p = holm([_p(loss, member) for member in members])
@@ -136,9 +134,7 @@ class WorstSlice(BaseCheck):
             details={
                 "overall": loss.mean(),
                 "searched_rows": rest.size - loss.size,
-                "confirmed": [
-                    s.name for i, s in enumerate(found) if p[i] <= 1 - self.confidence
-                ],
+                "confirmed": [s.name for i, s in enumerate(found) if p[i] <= 1 - self.confidence],
                 "p_values": p,
             },
         )
@@ -216,9 +212,7 @@ def _half(scored: Scored) -> Bool:
     return half
 
 
-def _cells(
-    cut: Sequence[Levels], loss: Float64, half: Bool, floor: int
-) -> tuple[Int64, Float64]:
+def _cells(cut: Sequence[Levels], loss: Float64, half: Bool, floor: int) -> tuple[Int64, Float64]:
     """Cells of one or two columns with rows enough, and how far their loss stands out."""
     codes = _crossed(cut)[half]
     width = int(np.prod([len(level.names) for level in cut]))

@@ -247,8 +247,8 @@ def explainer_of(scorer: Scorer, reference: Reference) -> Explain:
     """A `Subject.explain` from a graph and a typical row: Shapley values of the columns."""
 
     def explain(frame: pl.DataFrame) -> Contributions:
-        from assay.model.explain import contributions  # noqa: PLC0415
-        from assay.model.inputs import graph_inputs  # noqa: PLC0415
+        from assay.model.explain import contributions
+        from assay.model.inputs import graph_inputs
 
         inputs = graph_inputs(scorer.inputs, frame)
         answer, base = scorer.score(inputs), scorer.score(_one_row(scorer, reference))

@@ -284,8 +284,6 @@ def _example(subject: Subject, parts: Contributions) -> dict[str, Any]:
         "contributions": {
             "answer": parts.answer[row],
             "reference": parts.base[row],
-            "columns": [
-                {"column": parts.columns[i], "value": parts.values[row, i]} for i in order
-            ],
+            "columns": [{"column": parts.columns[i], "value": parts.values[row, i]} for i in order],
         }
     }

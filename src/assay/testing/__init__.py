@@ -7,9 +7,10 @@ from typing import Any
 
 _HOME = {
     "ArtifactStoreExam": "assay.testing.artifact_store",
+    "CheckExam": "assay.testing.check",
     "FamilyExam": "assay.testing.family",
 }
-__all__ = ["ArtifactStoreExam", "FamilyExam"]
+__all__ = ["ArtifactStoreExam", "CheckExam", "FamilyExam"]
 
 
 def __getattr__(name: str) -> Any:
