@@ -11,6 +11,7 @@ execution: a process that lost its lease cannot write a result any more.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -204,6 +205,8 @@ class _Shared:
             self.users -= 1
             if self.users == 0:
                 DBOS.destroy()
+                # Its handler keeps the stream of this launch, which may be closed at the next.
+                logging.getLogger("dbos").handlers.clear()
                 self.free.notify_all()
 
 

@@ -55,7 +55,7 @@ class FamilyExam:
     @pytest.mark.parametrize("task", TASKS)
     def test_every_candidate_fits_and_can_be_suggested(self, task: Task) -> None:
         """Refinement can start from the portfolio, so each candidate lies within its reach."""
-        import optuna  # noqa: PLC0415 - heavy, borrowed late
+        import optuna
 
         self.skip_unless_able(task)
         X, y = sample_table(task, rows=80, seed=3)
