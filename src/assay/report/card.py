@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from assay.report import story
 from assay.report.documents import contract_table, rules_table, trials_table
 from assay.report.dossier import Dossier
+from assay.report.evidence import principles
 from assay.report.markdown import bullets, document, facts, slot, table, text
 from assay.report.record import digests, parity_words, split_words
+from assay.report.verdict import data_name, metric_name, success, verdict
 from assay.report.wording import between, count, moment, quantity
 
 TASKS = {
@@ -77,7 +78,7 @@ def _result(dossier: Dossier) -> dict[str, Any]:
     return {
         "task": {"type": task, "name": name},
         "dataset": {
-            "name": story.data_name(dossier),
+            "name": data_name(dossier),
             "type": "tabular",
             "revision": dossier.dataset.digest,
             "split": "held out",
@@ -92,7 +93,7 @@ def _metrics(dossier: Dossier) -> list[dict[str, Any]]:
     measured = [
         {
             "type": board.metric,
-            "name": f"{story.metric_name(board.metric)}, cross-validated",
+            "name": f"{metric_name(board.metric)}, cross-validated",
             "value": board.ensemble_score,
         }
     ]
@@ -109,10 +110,10 @@ def _metrics(dossier: Dossier) -> list[dict[str, Any]]:
 
 
 def _summary(dossier: Dossier) -> str:
-    verdict = story.verdict(dossier)
+    told = verdict(dossier)
     return document(
         f"*{text(dossier.question.question)}*",
-        f"**{text(verdict.headline)}.** {text(verdict.reason)} {text(verdict.next_step)}",
+        f"**{text(told.headline)}.** {text(told.reason)} {text(told.next_step)}",
     ).rstrip()
 
 
@@ -132,7 +133,7 @@ def _data(dossier: Dossier) -> str:
     return document(
         facts(
             [
-                ("Source", story.data_name(dossier)),
+                ("Source", data_name(dossier)),
                 ("Licence", dossier.question.data_licence),
                 (
                     "Rows",
@@ -154,18 +155,21 @@ def _model(dossier: Dossier) -> str:
 
 
 def _evaluation(dossier: Dossier) -> str:
+    by_principle = principles(dossier)
     rows = [
-        (
-            view.title,
-            view.measured if view.finding.applies else f"does not apply: {view.finding.reason}",
-            view.interval,
-            view.source,
-        )
-        for principle in story.principles(dossier)
-        for view in principle.findings
+        (view.title, view.measured, view.interval, view.source)
+        for principle in by_principle
+        for first in principle.findings
+        for view in (first, *first.also)
+    ]
+    inapplicable = [
+        f"{check}: {why}" for principle in by_principle for check, why in principle.inapplicable
     ]
     return document(
-        text(story.success(dossier)), table(("Measure", "Value", "Bounds", "Evidence"), rows)
+        text(success(dossier)),
+        table(("Measure", "Value", "Bounds", "Evidence"), rows),
+        "Checks that do not apply here:" if inapplicable else "",
+        bullets(inapplicable),
     ).rstrip()
 
 

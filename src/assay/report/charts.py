@@ -16,7 +16,8 @@ from typing import Any, Literal, NamedTuple
 
 import altair as alt
 
-from assay.report.wording import printable
+from assay.report.wording import number, printable
+from assay.report.wording import share as share_words
 
 INK = "#1d2733"
 MUTED = "#5b6670"
@@ -31,6 +32,10 @@ WIDTH = 400
 
 MOST_ROWS = 18
 """Most categories that one picture shows; the table beside it holds all."""
+
+LONGEST_LABEL = 26
+LONGEST_TITLE = 60
+"""Characters that a label and the title of an axis show; the table beside it has all."""
 
 MOST_POINTS = 500
 """Most points of a scatter; beyond it every k-th is drawn, and the caption says so."""
@@ -53,7 +58,8 @@ _CONFIG = {
         "titleFontSize": 11,
         "titleFontWeight": "normal",
         "titlePadding": 8,
-        "titleLimit": 300,
+        "titleLimit": 0,
+        "labelLimit": 0,
     },
     "axisX": {"tickCount": 5, "titleAnchor": "start"},
     "axisY": {"titleAnchor": "end"},
@@ -119,13 +125,13 @@ def interval_dots(
     )
     x = alt.X(
         "value:Q",
-        title=measure,
+        title=_cut(measure, LONGEST_TITLE),
         scale=_scale(ends),
         axis=_ticks(share=share),
     )
     layers = [
         base.mark_rule(color=BLUE, strokeWidth=2, opacity=0.55).encode(
-            x=alt.X("lower:Q", title=measure), x2="upper:Q"
+            x=alt.X("lower:Q", title=_cut(measure, LONGEST_TITLE)), x2="upper:Q"
         ),
         base.mark_circle(color=BLUE, size=70, opacity=1).encode(x=x),
     ]
@@ -234,39 +240,38 @@ def bars(
         Whether bars to the left of zero (vermillion) differ in kind from those to the right
         (blue); the sign is also in the label of each.
     """
-    shown = [item for item in items if item.value is not None][:MOST_ROWS]
-    ends = [item.value for item in shown if item.value is not None]
+    known = [(item.label, item.value) for item in items if item.value is not None][:MOST_ROWS]
     base = alt.Chart(
         _values(
             {
-                "label": printable(i.label),
-                "value": i.value,
-                "kind": "down" if (i.value or 0) < 0 else "up",
+                "label": _cut(label),
+                "value": value,
+                "kind": "down" if value < 0 else "up",
+                "words": _figure(value, share=share, signed=signed),
             }
-            for i in shown
+            for label, value in known
         )
     ).encode(
         y=alt.Y("label:N", sort=None, title=None, axis=_labels()),
         x=alt.X(
             "value:Q",
-            title=measure,
-            scale=_scale([*ends, 0.0], pad=0.2),
+            title=_cut(measure, LONGEST_TITLE),
+            scale=_scale([0.0, *(value for _, value in known)], pad=0.2),
             axis=_ticks(share=share),
         ),
     )
     colour = alt.Color(
         "kind:N", legend=None, scale=alt.Scale(domain=["up", "down"], range=[BLUE, VERMILLION])
     )
-    label = alt.Text("value:Q", format=".1%" if share else ("+.3~s" if signed else ".3~s"))
     return _finish(
         base.mark_bar(size=11, color=BLUE).encode(**({"color": colour} if signed else {})),
         base.transform_filter("datum.value >= 0")
         .mark_text(align="left", dx=5, color=INK, fontSize=11)
-        .encode(text=label),
+        .encode(text="words:N"),
         base.transform_filter("datum.value < 0")
         .mark_text(align="right", dx=-5, color=INK, fontSize=11)
-        .encode(text=label),
-        height=max(60, 24 * len(shown)),
+        .encode(text="words:N"),
+        height=max(60, 24 * len(known)),
     )
 
 
@@ -291,7 +296,7 @@ def histogram(
         .encode(
             x=alt.X(
                 "left:Q",
-                title=measure,
+                title=_cut(measure, LONGEST_TITLE),
                 bin="binned",
                 scale=alt.Scale(zero=False, nice=False),
                 axis=_ticks(share=share),
@@ -312,7 +317,7 @@ def shares_by_class(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> 
         ``counts[i][j]`` rows of true class i were answered as class j.
     """
     cells = [
-        {"true": printable(t), "answer": printable(a), "count": n, "share": n / max(sum(row), 1)}
+        {"true": _cut(t), "answer": _cut(a), "count": n, "share": n / max(sum(row), 1)}
         for t, row in zip(classes, counts, strict=True)
         for a, n in zip(classes, row, strict=True)
     ]
@@ -373,6 +378,18 @@ def _finish(*layers: alt.Chart, height: float) -> alt.LayerChart:
     )
 
 
+def _figure(value: float, *, share: bool, signed: bool) -> str:
+    """A bar's figure in words, with its sign where that matters."""
+    words = share_words(value) if share else number(value)
+    return f"+{words}" if signed and value > 0 else words
+
+
+def _cut(text: str, longest: int = LONGEST_LABEL) -> str:
+    """Text that fits beside a picture; measuring it in the drawing engine would be slow."""
+    words = printable(text)
+    return words if len(words) <= longest else f"{words[: longest - 1]}…"
+
+
 def _values(rows: Any) -> alt.InlineData:
     """Inline data: field names are ours, so a column called ``a.b[0]`` stays plain text."""
     return alt.InlineData(values=list(rows))
@@ -383,7 +400,7 @@ def _row(bar: Bar, ends: list[float]) -> dict[str, Any]:
     has_interval = bar.lower is not None or bar.upper is not None
     low = min(ends) if has_interval and bar.lower is None else bar.lower
     high = max(ends) if has_interval and bar.upper is None else bar.upper
-    name = printable(bar.label)
+    name = _cut(bar.label)
     label = name if bar.rows is None else f"{name} ({bar.rows:,})"
     return {
         "label": label,
@@ -431,14 +448,14 @@ def _diagonal(low: float, high: float) -> alt.Chart:
 
 
 def _labels(title_anchor: Literal["start", "end"] = "end") -> alt.Axis:
-    return alt.Axis(grid=False, labelLimit=150, labelColor=INK, titleAnchor=title_anchor)
+    return alt.Axis(grid=False, labelColor=INK, titleAnchor=title_anchor)
 
 
 def _ticks(*, share: bool = False) -> alt.Axis:
-    """Numbers along an axis; ``~s`` alone would write zero as ``0k``."""
+    """Numbers along an axis; ``~s`` alone would write a half as ``500m``, zero as ``0k``."""
     if share:
         return alt.Axis(format="~%")
-    return alt.Axis(labelExpr="datum.value == 0 ? '0' : format(datum.value, '~s')")
+    return alt.Axis(labelExpr="format(datum.value, abs(datum.value) < 1 ? '~g' : '~s')")
 
 
 def _with_unit(title: str, unit: str) -> str:

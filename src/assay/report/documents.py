@@ -7,10 +7,11 @@ is an empty slot (☐) that says what belongs there and who can write it.
 
 from __future__ import annotations
 
-from assay.report import story
 from assay.report.dossier import Dossier
 from assay.report.markdown import bullets, document, facts, slot, table, text
 from assay.report.record import digests, parity_words, split_words
+from assay.report.rules import rules
+from assay.report.verdict import data_name, metric_name, metric_unit, success, verdict
 from assay.report.wording import (
     NONE,
     between,
@@ -50,7 +51,7 @@ def rules_table(dossier: Dossier) -> str:
     """Every rule, how it ended, and against what."""
     rows = [
         (f"{rule.shape} {rule.status}", rule.title, rule.measured, rule.bounds, rule.limit or NONE)
-        for rule in story.rules(dossier)
+        for rule in rules(dossier)
     ]
     if not rows:
         return "The policy holds no rule."
@@ -77,7 +78,7 @@ def contract_table(dossier: Dossier) -> str:
 def trials_table(dossier: Dossier, *, only_chosen: bool = False) -> str:
     """What the search tried, best first."""
     board = dossier.leaderboard
-    unit = story.metric_unit(board.metric, dossier.question.unit)
+    unit = metric_unit(board.metric, dossier.question.unit)
     rows = [
         (
             f"#{trial.number} {trial.family}",
@@ -91,7 +92,7 @@ def trials_table(dossier: Dossier, *, only_chosen: bool = False) -> str:
         for trial in board.trials
         if trial.weight or not only_chosen
     ]
-    name = story.metric_name(board.metric)
+    name = metric_name(board.metric)
     return table(("Trial", name, "Interval", "Weight", "Readable", "Fit", "Note"), rows)
 
 
@@ -111,7 +112,7 @@ def _charter(dossier: Dossier) -> str:
         "## Metrics",
         facts(
             [
-                ("Success", story.success(dossier)),
+                ("Success", success(dossier)),
                 ("Baseline", asked.success.baseline),
                 ("Qualitative aim", ""),
             ]
@@ -212,7 +213,7 @@ def _model(dossier: Dossier) -> str:
             [
                 ("Kind", dossier.kind),
                 ("Scale of the target", board.transform),
-                ("Metric", f"{story.metric_name(board.metric)}, {board.better} is better"),
+                ("Metric", f"{metric_name(board.metric)}, {board.better} is better"),
                 (
                     "Search",
                     f"{duration(board.spent_s)} of {duration(board.budget_s)}, seed {board.seed}",
@@ -225,7 +226,7 @@ def _model(dossier: Dossier) -> str:
         "## What was chosen, and why",
         text(board.why),
         "## Results",
-        text(story.success(dossier)),
+        text(success(dossier)),
         rules_table(dossier),
         "## The graph",
         text(parity_words(dossier)),
@@ -238,18 +239,18 @@ def _model(dossier: Dossier) -> str:
 
 def _exit(dossier: Dossier) -> str:
     asked = dossier.question
-    verdict = story.verdict(dossier)
+    told = verdict(dossier)
     approvals = [f"{a.by}, {moment(a.at)}: {a.note or 'no note'}" for a in dossier.approvals]
     return document(
         _head("Exit report", dossier),
         "## Overview",
-        facts([("Question", asked.question), ("Verdict", f"{verdict.headline}. {verdict.reason}")]),
+        facts([("Question", asked.question), ("Verdict", f"{told.headline}. {told.reason}")]),
         "## Business problem",
         facts([("Decision it supports", asked.decision), ("Baseline", asked.success.baseline)]),
         "## Data",
-        facts([("From", story.data_name(dossier)), ("Rows", split_words(dossier))]),
+        facts([("From", data_name(dossier)), ("Rows", split_words(dossier))]),
         "## Modelling and validation",
-        text(story.success(dossier)),
+        text(success(dossier)),
         rules_table(dossier),
         "## Benefit",
         slot("What it changed for the business, measured how.", "the owner"),

@@ -9,8 +9,11 @@ from assay.assess.finding import Assessment
 from assay.automl.leaderboard import Leaderboard
 from assay.data.profile import Profile
 from assay.policy.gate import Decision, Outcome
-from assay.report import story
+from assay.report.evidence import interval, measured, source
+from assay.report.rules import limits
 from assay.report.strip import bound_strip
+from assay.report.tally import tallies
+from assay.report.verdict import metric_name
 from assay.report.wording import (
     NONE,
     PRINCIPLES,
@@ -49,7 +52,7 @@ def html_leaderboard(leaderboard: Leaderboard) -> str:
         )
         for t in leaderboard.trials
     ]
-    metric = story.metric_name(leaderboard.metric)
+    metric = metric_name(leaderboard.metric)
     return _fragment(
         "Leaderboard",
         f"{leaderboard.why} {metric} of the ensemble: {number(leaderboard.ensemble_score)}; "
@@ -72,7 +75,9 @@ def html_decision(decision: Decision) -> str:
         for outcome in decision.outcomes
     ]
     verdict = "Allowed" if decision.allowed else "Refused"
-    words = ", ".join(f"{count(t.rules)} {t.status}" for t in story.tallies(decision))
+    words = ", ".join(
+        f"{count(t.rules)} {t.status}" for t in tallies(o.status for o in decision.outcomes)
+    )
     return _fragment(
         verdict,
         sentence(words or "the policy holds no rule"),
@@ -86,9 +91,9 @@ def html_assessment(assessment: Assessment) -> str:
         (
             PRINCIPLES[found.principle],
             found.title + (f": {found.column}" if found.column else ""),
-            story.measured(found) if found.applies else sentence(f"does not apply: {found.reason}"),
-            story.interval(found),
-            story.source(found.evidence, found.rows),
+            measured(found) if found.applies else sentence(f"does not apply: {found.reason}"),
+            interval(found),
+            source(found.evidence, found.rows),
         )
         for key in PRINCIPLES
         for found in assessment.findings
@@ -135,7 +140,7 @@ def _strip(outcome: Outcome) -> str:
         outcome.value,
         lower=outcome.lower,
         upper=outcome.upper,
-        **story.limits(outcome.limit)._asdict(),
+        **limits(outcome.limit)._asdict(),
         text=f"Measured {number(outcome.value)}{f', bounds {ends}' if ends else ''}; "
         f"limit {outcome.limit}.",
     )

@@ -13,7 +13,7 @@ from assay.report import charts
 from assay.report.charts import Bar, Reference
 from assay.report.details import detail_pictures
 from assay.report.picture import Picture, with_unit
-from assay.report.story import metric_name, metric_unit
+from assay.report.verdict import metric_name, metric_unit
 from assay.report.wording import NONE, SHARES, between, count, counted, quantity, share
 
 
@@ -113,7 +113,7 @@ def _groups(finding: Finding) -> Picture:
         text=text + too_small,
         chart=charts.interval_dots(
             [Bar(g.group, g.value, g.lower, g.upper, g.rows) for g in finding.groups],
-            measure=with_unit(finding.measure, finding.unit),
+            measure=with_unit(_of_one_group(finding.measure), finding.unit),
             reference=Reference(limit, "promised") if isinstance(limit, float) else None,
             share=finding.unit in SHARES,
         ),
@@ -128,3 +128,14 @@ def _groups(finding: Finding) -> Picture:
             for g in finding.groups
         ),
     )
+
+
+def _of_one_group(measure: str) -> str:
+    """What is measured in each group, where the finding names the largest of them.
+
+    Examples
+    --------
+    >>> _of_one_group("largest error of a group")
+    'error of a group'
+    """
+    return measure.removeprefix("largest ").removeprefix("smallest ")

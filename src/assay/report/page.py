@@ -6,12 +6,15 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from assay.report import story
 from assay.report.dossier import Dossier
+from assay.report.evidence import principles
 from assay.report.gallery import finding_pictures, leaderboard_picture, missing_picture
 from assay.report.picture import Picture
 from assay.report.record import parity_words, record_facts
+from assay.report.rules import rules
 from assay.report.stamp import hallmark_facts, stamp
+from assay.report.tally import tallies
+from assay.report.verdict import success, verdict
 from assay.report.wording import (
     count,
     counted,
@@ -53,11 +56,11 @@ def _context(dossier: Dossier) -> dict[str, Any]:
         "d": dossier,
         "css": _resource("page.css"),
         "stamp": stamp(dossier),
-        "verdict": story.verdict(dossier),
-        "success": story.success(dossier),
-        "tallies": story.tallies(dossier.decision),
-        "rules": story.rules(dossier),
-        "principles": story.principles(dossier),
+        "verdict": verdict(dossier),
+        "success": success(dossier),
+        "tallies": tallies(o.status for o in dossier.decision.outcomes),
+        "rules": rules(dossier),
+        "principles": principles(dossier),
         "pictures_of": lambda found: finding_pictures(found, unit=unit),
         "missing": missing_picture(dossier.profile),
         "leaderboard": leaderboard_picture(dossier.leaderboard, unit=unit),

@@ -9,12 +9,14 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
-from assay.report import story
 from assay.report.dossier import Dossier
+from assay.report.evidence import principles
 from assay.report.gallery import finding_pictures, leaderboard_picture
 from assay.report.picture import Picture
 from assay.report.record import digests, parity_words
+from assay.report.rules import RuleView, rules
 from assay.report.stamp import hallmark_facts, stamp
+from assay.report.verdict import success, verdict
 from assay.report.wording import (
     NONE,
     between,
@@ -27,7 +29,8 @@ from assay.report.wording import (
 )
 
 MOST_PICTURES = 4
-MOST_GROUPS = 24
+MOST_GROUPS = 16
+OPEN = frozenset({"not met", "undecided", "missing"})
 _LONG_WORD = re.compile(r"\S{32,}")
 FONT = "Libertinus Serif"
 """Comes with typst, so a page looks the same everywhere."""
@@ -70,20 +73,20 @@ def _template() -> bytes:
 
 def _content(dossier: Dossier) -> dict[str, Any]:
     """Everything that the template places, as plain text and SVG."""
-    verdict = story.verdict(dossier)
+    told = verdict(dossier)
     return {
         "title": dossier.title,
         "author": dossier.question.owner,
         "date": moment(dossier.run.started),
-        "headline": verdict.headline,
-        "reason": verdict.reason,
-        "next": verdict.next_step,
+        "headline": told.headline,
+        "reason": told.reason,
+        "next": told.next_step,
         "stamp": stamp(dossier),
         "stamp_text": _stamp_text(dossier),
         "asked": _asked(dossier),
-        "rules": [_rule(rule) for rule in story.rules(dossier)],
+        "rules": [_rule(rule) for rule in rules(dossier)],
         "asides": _asides(dossier),
-        "pictures": [_picture(picture) for picture in _key_pictures(dossier)],
+        "pictures": _key_pictures(dossier),
         "groups": _groups(dossier),
         "use": _use(dossier),
         "not_examined": list(dossier.assessment.not_examined),
@@ -103,12 +106,12 @@ def _asked(dossier: Dossier) -> list[list[str]]:
     return [
         ["Question", asked.question],
         ["Decision that the answer supports", asked.decision],
-        ["Success", story.success(dossier)],
+        ["Success", success(dossier)],
         ["Who answers for it", asked.owner],
     ]
 
 
-def _rule(rule: story.RuleView) -> dict[str, str]:
+def _rule(rule: RuleView) -> dict[str, str]:
     return {
         "status": rule.status,
         "shape": rule.shape,
@@ -126,31 +129,39 @@ def _asides(dossier: Dossier) -> list[str]:
     """The sentence of every rule that is not plainly met."""
     return [
         f"{rule.title}: {' '.join(part for part in (rule.reason, rule.consequence) if part)}"
-        for rule in story.rules(dossier)
+        for rule in rules(dossier)
         if rule.status not in {"met", "not applicable"}
     ]
 
 
-def _key_pictures(dossier: Dossier) -> list[Picture]:
-    """The first picture of each principle, the search in front, a few at most."""
+def _key_pictures(dossier: Dossier) -> list[dict[str, str]]:
+    """The search, then what a rule could not settle, then the first of each principle."""
     unit = dossier.question.unit
     board = leaderboard_picture(dossier.leaderboard, unit=unit)
-    firsts: list[Picture] = []
-    seconds: list[Picture] = []
-    for principle in story.principles(dossier):
-        drawn = [p for v in principle.findings for p in finding_pictures(v.finding, unit=unit)]
-        firsts += drawn[:1]
-        seconds += drawn[1:]
-    return ([board] if board else [])[:1] + (firsts + seconds)[: MOST_PICTURES - bool(board)]
+    drawn = [
+        [
+            (view, pictures[0])
+            for view in principle.findings
+            if (pictures := finding_pictures(view.finding, unit=unit))
+        ]
+        for principle in principles(dossier)
+    ]
+    unsettled = [
+        pair for pairs in drawn for pair in pairs if any(t.status in OPEN for t in pair[0].statuses)
+    ]
+    chosen = {"Search": board} if board else {}
+    for view, picture in [*unsettled, *(pairs[0] for pairs in drawn if pairs)]:
+        chosen.setdefault(view.title, picture)
+    return [_picture(title, picture) for title, picture in list(chosen.items())[:MOST_PICTURES]]
 
 
-def _picture(picture: Picture) -> dict[str, str]:
+def _picture(title: str, picture: Picture) -> dict[str, str]:
     svg = re.sub(r'font-family="[^"]*"', f'font-family="{FONT}"', picture.svg)
-    return {"title": picture.title, "text": picture.text, "svg": svg}
+    return {"title": title, "text": f"{picture.title}. {picture.text}", "svg": svg}
 
 
 def _groups(dossier: Dossier) -> list[list[str]]:
-    """Figures by group of the findings about fairness and inclusiveness."""
+    """Figures by group of held-out findings about fairness and inclusiveness."""
     rows = [
         [
             found.title + (f": {found.column}" if found.column else ""),
@@ -160,8 +171,9 @@ def _groups(dossier: Dossier) -> list[list[str]]:
             between(group.lower, group.upper, found.unit),
         ]
         for found in dossier.assessment.findings
-        if found.principle in {"fairness", "inclusiveness"}
+        if found.principle in {"fairness", "inclusiveness"} and found.evidence != "cross-fitted"
         for group in found.groups
+        if group.value is not None
     ]
     if len(rows) <= MOST_GROUPS:
         return rows

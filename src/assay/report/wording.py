@@ -42,10 +42,10 @@ PRINCIPLES = {
 """The six principles, in the order of every document."""
 
 EVIDENCE = {
-    "held-out": "{rows} held out, which the search never saw",
-    "cross-fitted": "{rows} cross-fitted, which speak of the procedure rather than this one model",
-    "table": "{rows} of the table",
-    "record": "from the record",
+    "held-out": "held-out evidence, {rows}",
+    "cross-fitted": "cross-fitted evidence about the procedure, {rows}",
+    "table": "the table itself, {rows}",
+    "record": "the record",
 }
 """Where evidence comes from, in words."""
 
