@@ -26,7 +26,7 @@ def learned(column: Column, values: np.ndarray, answers: np.ndarray | None = Non
 
 def test_numbers_are_filled_and_bounded() -> None:
     features = learned(Column(name="x", kind="number"), numbers([1, 2, np.nan, 4]))
-    assert features.encoders[0] == NumberEncoder(column="x", fill=2.0, low=-2.0, high=7.0)
+    assert features.encoders[0] == NumberEncoder(column="x", fill=2.0, low=0.25, high=4.75)
     assert features.names == ("x", "x is missing")
     assert features.columns("linear") == features.columns("trees") == (0, 1)
 

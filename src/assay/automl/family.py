@@ -146,11 +146,11 @@ def average(params: list[Mapping[str, Any]]) -> Params:
     >>> average([{"rounds": 40, "depth": 3}, {"rounds": 61, "depth": 3}])
     {'rounds': 50, 'depth': 3}
     """
-    first = params[0]
     settled: Params = {}
-    for key, value in first.items():
+    for key, value in params[0].items():
         values = [p[key] for p in params]
-        if all(v == value for v in values) or isinstance(value, (str, bool)):
+        countable = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not countable or all(v == value for v in values):
             settled[key] = value
             continue
         mean = sum(values) / len(values)

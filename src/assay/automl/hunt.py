@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 
 TURNS = (0, 1, 0, 2)
 """Ranks of the families that refinement visits in turn: the best one every other time."""
-CLOSING_SCORES = 400
+CLOSING_SCORES = 150
 """Scorings that blending, intervals and calibration together cost about as much as."""
 PATIENCE = 40
 """Trials in a row without progress, after which refinement ends early."""
+HOPE = 1.5
+"""How much dearer than what is left a trial may look from a sample and still be begun: after
+its first folds the rest is known better, and is called off if need be."""
 NOISE = 0.02
 """Relative difference between two scales that cross-validation cannot tell from chance."""
 QUICK_FAMILIES = 2
@@ -104,7 +107,7 @@ class Hunt:
         params = family.suggest(trial, self.bench.problem.task)
         try:
             if self.clock.bounds and self.attempts:
-                self.clock.demand(self.bench.probed_s(family, params, transform))
+                self.clock.demand(self.bench.probed_s(family, params, transform) / HOPE)
         except TooDear as reason:
             self._note(name, params, "skipped", str(reason), transform)
             return
