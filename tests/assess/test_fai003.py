@@ -51,10 +51,17 @@ def test_groups_with_few_rows_are_named():
     assert "elk" in {entry["group"] for entry in finding.details["not_judged"]}
 
 
-@pytest.mark.parametrize("kind", ["regression", "multiclass"])
-def test_it_does_not_apply_to_other_questions(kind):
-    with pytest.raises(NotApplicable, match="not one of two classes"):
-        SelectionRateGap(column="drive").run(example_subject(kind))
+def test_several_classes_are_compared_one_by_one():
+    finding = SelectionRateGap(column="drive").run(
+        with_rears_refused(example_subject("multiclass", rows=1500))
+    )
+    assert finding.details["event"] == "high"  # class 0, which rears get instead
+    assert finding.lower > 0.15
+
+
+def test_it_does_not_apply_to_numbers():
+    with pytest.raises(NotApplicable, match="a number, not a class"):
+        SelectionRateGap(column="drive").run(example_subject())
 
 
 def test_it_does_not_apply_to_small_groups():

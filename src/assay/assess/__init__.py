@@ -16,11 +16,10 @@ _HOME = {
     "Scored": "assay.assess.subject",
     "Subject": "assay.assess.subject",
     "all_checks": "assay.assess.check",
-    "assess": "assay.assess.assess",
     "explainer_of": "assay.assess.subject",
     "requests_of": "assay.assess.request",
 }
-__all__ = [*_HOME]
+__all__ = list(_HOME)
 
 
 def __getattr__(name: str) -> Any:

@@ -100,8 +100,7 @@ class BaseCheck(ABC):
     ) -> Finding:
         """A finding of this check; a bare number is a fact and bounds itself."""
         if not isinstance(bounds, Bounds):
-            fact = np.float64(bounds)
-            bounds = Bounds(fact, fact, fact)
+            bounds = Bounds.of(bounds, bounds, bounds)
         return Finding(
             check=self.code,
             title=self.title,
@@ -138,14 +137,8 @@ def plain(value: Any) -> Any:
     """A value as JSON gives it back: lists, text keys, Python numbers, None for NaN."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, np.ndarray):
+    if isinstance(value, np.ndarray | np.generic):
         return plain(value.tolist())
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
-    if isinstance(value, bool | np.bool_):
-        return bool(value)
-    if isinstance(value, int | np.integer):
-        return int(value)
-    if isinstance(value, float | np.floating):
-        return number(value)
-    return value
+    return number(value) if isinstance(value, float) else value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -32,6 +32,9 @@ LARGEST = (
     "The largest of {tests} {what}: its lower bound is corrected for their number (Bonferroni), "
     "its upper bound holds without correction (intersection-union, Berger 1982). "
 )
+
+
+PARTS = ("value", "lower", "upper")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +87,8 @@ class GroupErrorRatio(GroupCheck):
             measure=f"largest {what} of a group divided by that of all rows",
             method=LARGEST.format(tests=tests, what="ratios of a group's error to that of all rows")
             + "Each ratio comes from the group against the rest (MOVER-R, Donner and Zou 2012), "
-            f"from {'skewness-corrected means' if subject.kind == 'regression' else 'Wilson rates'}.",
+            f"from {'means' if subject.kind == 'regression' else 'rates'} with "
+            f"{'skewness-corrected' if subject.kind == 'regression' else 'Wilson'} bounds.",
             rows=scored.rows,
             groups=groups.table(against_all(self.confidence)),
             details={
@@ -160,15 +164,23 @@ class SelectionRateGap(GroupCheck):
     principle: ClassVar[Principle] = "fairness"
 
     def run(self, subject: Subject) -> Finding:
-        """Largest difference between two groups' rates of the positive answer."""
-        require_binary(subject)
+        """Largest difference between two groups' rates of the positive answer.
+
+        Among several classes: of whichever class differs most.
+        """
         scored = self.scored(subject)
+        label = labels(subject, scored)
         groups = self.judged(subject, scored, default=self.ROWS_FOR_RATE)
+        if subject.kind == "binary":
+            what, events = "the positive answer", (label == 1)[:, None]
+        else:
+            what, events = "any one class", label[:, None] == np.arange(len(subject.classes))
         return gap_finding(
             self,
             groups,
-            labels(subject, scored) == 1,
-            measure="largest difference in the rate of positive answers between groups",
+            events,
+            measure=f"largest difference between groups in the rate of {what}",
+            events_named=subject.classes if subject.kind == "multiclass" else (),
         )
 
 
@@ -182,15 +194,16 @@ class EqualOpportunityGap(GroupCheck):
 
     def run(self, subject: Subject) -> Finding:
         """Largest difference between two groups' true positive rates."""
-        require_binary(subject)
+        if subject.kind != "binary":
+            raise NotApplicable("The answer is not one of two classes.")
         scored = self.scored(subject)
         positive = scored.truth == 1
         groups = self.judged(subject, scored, default=self.ROWS_FOR_RATE, among=positive)
         return gap_finding(
             self,
             groups,
-            (labels(subject, scored) == 1)[positive],
-            measure="largest difference in the true positive rate between groups",
+            (labels(subject, scored) == 1)[positive, None],
+            measure="largest difference between groups in the true positive rate",
         )
 
 
@@ -248,17 +261,39 @@ def ratio_to_all(
     return Bounds(to_all(q.value), to_all(q.lower), to_all(q.upper))
 
 
-def gap_finding(check: BaseCheck, groups: JudgedGroups, event: Bool, *, measure: str) -> Finding:
-    """The largest difference of an event's rate between any two groups."""
+def gap_finding(
+    check: BaseCheck,
+    groups: JudgedGroups,
+    events: Bool,
+    *,
+    measure: str,
+    events_named: Sequence[str] = (),
+) -> Finding:
+    """The largest difference of an event's rate between any two groups.
+
+    Parameters
+    ----------
+    events : ndarray of bool, shape (n, n_events)
+        Whether each event happened; the finding shows the groups' rates of the one that
+        differs most.
+    events_named : sequence of str
+        Names of the events where there are several.
+    """
     count = len(groups.names)
+    columns = events.astype(np.float64).T
 
-    def pairs(confidence: float) -> Bounds:
-        rates, _ = rates_of(event.astype(np.float64), groups.codes, count, confidence)
-        return difference(rates[:, None], rates[None, :])
+    def rates(event: Float64, confidence: float) -> Bounds:
+        return rates_of(event, groups.codes, count, confidence)[0]
 
-    tests = count * (count - 1)
-    worst = largest(pairs, tests=tests, confidence=check.confidence)
-    rates, _ = rates_of(event.astype(np.float64), groups.codes, count, check.confidence)
+    def gaps(confidence: float) -> Bounds:
+        each = [rates(event, confidence) for event in columns]
+        pairs = [difference(r[:, None], r[None, :]) for r in each]
+        return Bounds(*(np.array([getattr(p, part) for p in pairs]) for part in PARTS))
+
+    tests = count * (count - 1) * len(columns)
+    worst = largest(gaps, tests=tests, confidence=check.confidence)
+    widest = int(np.argmax(gaps(check.confidence).value.max(axis=(1, 2))))
+    named = {"event": events_named[widest]} if events_named else {}
     return check.finding(
         Bounds(worst.value, np.maximum(worst.lower, 0.0), worst.upper),
         measure=measure,
@@ -266,15 +301,9 @@ def gap_finding(check: BaseCheck, groups: JudgedGroups, event: Bool, *, measure:
         + "Each difference has Newcombe's bounds (1998), which square and add Wilson's.",
         rows=int(groups.sizes.sum()),
         unit="share",
-        groups=groups.table(rates),
-        details=groups.details(),
+        groups=groups.table(rates(columns[widest], check.confidence)),
+        details={**groups.details(), **named},
     )
-
-
-def require_binary(subject: Subject) -> None:
-    """`NotApplicable` unless the answer is one of two classes."""
-    if subject.kind != "binary":
-        raise NotApplicable("The answer is not one of two classes.")
 
 
 def _means(values: Float64, groups: JudgedGroups) -> Float64:

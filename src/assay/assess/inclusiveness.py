@@ -108,8 +108,8 @@ class MissingnessGap(GroupCheck):
         return gap_finding(
             self,
             judged,
-            incomplete(table.select(features)),
-            measure="largest difference in the share of incomplete rows between groups",
+            incomplete(table.select(features))[:, None],
+            measure="largest difference between groups in the share of incomplete rows",
         )
 
 

@@ -1,4 +1,4 @@
-"""What an answer costs, row by row: absolute error, or Brier score; and whether a label is wrong."""
+"""What an answer costs, row by row: absolute error or Brier score; whether a label is wrong."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def row_loss(kind: Kind, truth: npt.NDArray[Any], answer: Answered | Scored) -> 
     ndarray of float64, shape (n,)
     """
     if kind == "regression":
-        return np.abs(answer.prediction - truth)
+        return np.asarray(np.abs(answer.prediction - truth), np.float64)
     if kind == "binary":
         return np.asarray((answer.prediction - truth) ** 2, np.float64)
     if answer.probabilities is None:
-        return (answer.prediction != truth).astype(np.float64)
+        return np.asarray(answer.prediction != truth, np.float64)
     hit = np.arange(answer.probabilities.shape[1]) == np.asarray(truth)[:, None]
-    return np.sum((answer.probabilities - hit) ** 2, axis=1)
+    return np.asarray(np.sum((answer.probabilities - hit) ** 2, axis=1), np.float64)
 
 
 def baseline_loss(subject: Subject, scored: Scored) -> Float64:
@@ -45,7 +45,7 @@ def baseline_loss(subject: Subject, scored: Scored) -> Float64:
 
 def wrong(subject: Subject, scored: Scored) -> Bool:
     """Whether the label of each row is wrong; `NotApplicable` for regression."""
-    return labels(subject, scored) != scored.truth
+    return np.asarray(labels(subject, scored) != scored.truth, np.bool_)
 
 
 def labels(subject: Subject, scored: Scored) -> npt.NDArray[Any]:

@@ -142,10 +142,9 @@ def train_answers(subject: Subject) -> tuple[Scored, Answered]:
 
 def _near(subject: Subject, rows: Scored, limit: float) -> Bool:
     """Whether each answer is exact but for ``limit``."""
-    if subject.kind == "regression":
-        return np.abs(rows.prediction - rows.truth) <= limit
-    if subject.kind == "binary":
-        return np.abs(rows.prediction - rows.truth) <= limit
+    if subject.kind != "multiclass":
+        return np.asarray(np.abs(rows.prediction - rows.truth) <= limit, np.bool_)
     if rows.probabilities is None:
-        return rows.prediction == rows.truth
-    return np.asarray(rows.probabilities[np.arange(rows.rows), rows.truth] >= 1 - limit, bool)
+        return np.asarray(rows.prediction == rows.truth, np.bool_)
+    own = rows.probabilities[np.arange(rows.rows), rows.truth]
+    return np.asarray(own >= 1 - limit, np.bool_)

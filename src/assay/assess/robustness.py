@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import ClassVar
 
 import numpy as np
@@ -56,8 +56,7 @@ class MissingInput(BaseCheck):
             raise NotApplicable("The model refuses rows with any missing value.")
 
         def ratios(confidence: float) -> Bounds:
-            each = [paired_ratio(loss, intact, confidence) for loss in losses.values()]
-            return Bounds(*(np.array([getattr(b, p) for b in each]) for p in _PARTS))
+            return Bounds.stack(paired_ratio(loss, intact, confidence) for loss in losses.values())
 
         tests = len(losses)
         bounds = ratios(self.confidence)
@@ -139,49 +138,40 @@ class ExtremeInput(BaseCheck):
         """Whether each answer is one that a person could be shown."""
         if subject.kind == "regression":
             low, high = target_range(subject)
-            room = self.spread * (high - low)
-            return np.isfinite(answer.prediction) & (
-                np.abs(answer.prediction - (low + high) / 2) <= (high - low) / 2 + room
-            )
+            reach = (high - low) / 2 + self.spread * (high - low)
+            distance = np.abs(answer.prediction - (low + high) / 2)
+            return np.asarray(distance <= reach, np.bool_)  # False for what is no number
         if answer.probabilities is None:
-            return np.isfinite(answer.prediction)
+            return np.asarray(np.isfinite(answer.prediction), np.bool_)
         p = answer.probabilities
         inside = np.all((p >= 0) & (p <= 1), axis=1) & (np.abs(p.sum(axis=1) - 1) < 1e-5)
         return np.asarray(inside & np.isfinite(answer.prediction), bool)
-
-
-_PARTS = ("value", "lower", "upper")
 
 
 def probes(subject: Subject, frame: pl.DataFrame) -> Iterator[tuple[str, str, pl.DataFrame]]:
     """Column, name of the probe, and the rows with that column made hostile."""
     for name in subject.feature_names:
         yield name, "missing", without(frame, name)
-        dtype = frame.schema[name]
-        if dtype.is_numeric():
-            known = subject.train[name].cast(pl.Float64).drop_nulls().drop_nans()
-            known = known.filter(known.is_finite())
-            low, high = (
-                (0.0, 1.0)
-                if known.is_empty()
-                else (float(known.min() or 0), float(known.max() or 0))
-            )  # type: ignore[arg-type]
-            reach = FAR * max(high - low, 1.0)
-            extremes = {
-                "far above": high + reach,
-                "far below": low - reach,
-                "infinite": np.inf,
-                "minus infinite": -np.inf,
-            }
-            for probe, value in extremes.items():
-                yield name, probe, frame.with_columns(pl.lit(value, pl.Float64).alias(name))
-        elif dtype == pl.String:
-            yield name, "unseen", frame.with_columns(pl.lit(UNSEEN).alias(name))
-        elif dtype.is_temporal():
-            days = (date(1, 1, 1), date(9999, 12, 31))
-            for probe, day in zip(("far past", "far future"), days, strict=True):
-                moment = datetime(day.year, day.month, day.day) if dtype != pl.Date else day
-                yield name, probe, frame.with_columns(pl.lit(moment).cast(dtype).alias(name))
+        for probe, value in _hostile_values(subject.train[name]):
+            yield name, probe, frame.with_columns(value.alias(name))
+
+
+def _hostile_values(column: pl.Series) -> Iterator[tuple[str, pl.Expr]]:
+    """Values that no honest row of this column holds, by name."""
+    if column.dtype == pl.String:
+        yield "unseen", pl.lit(UNSEEN)
+    elif column.dtype.is_temporal():
+        yield "far past", pl.lit(date(1, 1, 1)).cast(column.dtype)
+        yield "far future", pl.lit(date(9999, 12, 31)).cast(column.dtype)
+    elif column.dtype.is_numeric():
+        known = column.cast(pl.Float64).to_numpy()
+        known = known[np.isfinite(known)]
+        low, high = (known.min(), known.max()) if known.size else (0.0, 1.0)
+        reach = FAR * max(high - low, 1.0)
+        yield "far above", pl.lit(float(high + reach))
+        yield "far below", pl.lit(float(low - reach))
+        yield "infinite", pl.lit(float("inf"))
+        yield "minus infinite", pl.lit(float("-inf"))
 
 
 def without(frame: pl.DataFrame, name: str) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""Slices of the table where the model errs most: found on one half of the rows, judged on the other.
+"""Slices of the table where the model errs most: found on some rows, judged on others.
 
 A search over hundreds of slices always finds a bad one. The other half of the rows did not
 take part in the search, so what they show is a finding rather than an artefact.
@@ -92,7 +92,7 @@ class WorstSlice(BaseCheck):
     def _search(
         self, subject: Subject, scored: Scored, loss: Float64, half: Bool, floor: int
     ) -> list[Slice]:
-        levels = [level for level in levels_of(subject, scored.frame)]
+        levels = list(levels_of(subject, scored.frame))
         found = find_slices(levels, loss, half, floor=floor, keep=self.keep)
         found = [s for s in found if np.count_nonzero(s.member[~half]) >= floor]
         if not found or loss[~half].mean() == 0:
@@ -107,8 +107,9 @@ class WorstSlice(BaseCheck):
         members = [s.member[rest] for s in found]
 
         def against_all(confidence: float) -> Bounds:
-            bounds = [_slice_ratio(loss, m, confidence, regression=regression) for m in members]
-            return Bounds(*(np.array([getattr(b, part) for b in bounds]) for part in _PARTS))
+            return Bounds.stack(
+                _slice_ratio(loss, m, confidence, regression=regression) for m in members
+            )
 
         bounds = against_all(self.confidence)
         p = holm([_p(loss, member) for member in members])
@@ -138,9 +139,6 @@ class WorstSlice(BaseCheck):
                 "p_values": p,
             },
         )
-
-
-_PARTS = ("value", "lower", "upper")
 
 
 def levels_of(subject: Subject, frame: pl.DataFrame) -> Iterator[Levels]:
@@ -181,7 +179,7 @@ def find_slices(
     slice's mean lies above that of all rows (after Chung et al. 2019, Slice Finder, ICDE).
     """
     singles = [_cells([level], loss, half, floor) for level in levels]
-    best = sorted(range(len(levels)), key=lambda i: -max(singles[i][1], default=0.0))
+    best = sorted(range(len(levels)), key=lambda i: -float(np.max(singles[i][1], initial=0.0)))
     crossed = sorted(best[:MOST_COLUMNS])
     candidates = list(zip([[level] for level in levels], singles, strict=True))
     for a, b in combinations(crossed, 2):
@@ -245,7 +243,7 @@ def _slice(cut: Sequence[Levels], cell: int, score: float) -> Slice:
 
 
 def _overlap(a: Bool, b: Bool) -> float:
-    return float(np.sum(a & b) / max(np.sum(a | b), 1))
+    return float(np.sum(a & b)) / max(int(np.sum(a | b)), 1)
 
 
 def _slice_ratio(loss: Float64, member: Bool, confidence: float, *, regression: bool) -> Bounds:

@@ -14,7 +14,7 @@ How a worst group is bounded
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +41,18 @@ class Bounds:
     value: Float64
     lower: Float64
     upper: Float64
+
+    @classmethod
+    def of(cls, value: float, lower: float, upper: float) -> Bounds:
+        """One value with its bounds, as arrays without dimensions."""
+        return cls(np.asarray(value, float), np.asarray(lower, float), np.asarray(upper, float))
+
+    @classmethod
+    def stack(cls, each: Iterable[Bounds]) -> Bounds:
+        """Single values with their bounds as one array each."""
+        parts = [(b.value, b.lower, b.upper) for b in each]
+        value, lower, upper = np.array(parts, np.float64).T
+        return cls(value, lower, upper)
 
     def __getitem__(self, where: Any) -> Bounds:
         """The bounds at an index, as numpy indexes."""
@@ -87,13 +99,13 @@ def largest(bounds_at: Callable[[float], Bounds], *, tests: int, confidence: flo
         Of each of the two bounds, in (0.5, 1).
     """
     plain, strict = bounds_at(confidence), bounds_at(bonferroni(confidence, tests))
-    return Bounds(np.max(plain.value), np.max(strict.lower), np.max(plain.upper))
+    return Bounds.of(plain.value.max(), strict.lower.max(), plain.upper.max())
 
 
 def smallest(bounds_at: Callable[[float], Bounds], *, tests: int, confidence: float) -> Bounds:
     """Bounds of the smallest of several true values; see `largest`."""
     plain, strict = bounds_at(confidence), bounds_at(bonferroni(confidence, tests))
-    return Bounds(np.min(plain.value), np.min(plain.lower), np.min(strict.upper))
+    return Bounds.of(plain.value.min(), plain.lower.min(), strict.upper.min())
 
 
 def clopper_pearson(successes: npt.ArrayLike, rows: npt.ArrayLike, confidence: float) -> Bounds:
@@ -237,12 +249,13 @@ def mean_bounds(sample: Moments, confidence: float) -> Bounds:
     --------
     >>> b = mean_bounds(moments([1.0, 2.0, 3.0, 4.0, 5.0]), 0.95)
     >>> round(float(b.lower), 3), round(float(b.upper), 3)
-    (1.492, 4.508)
+    (1.493, 4.507)
     """
     scale = np.sqrt(sample.variance / np.maximum(sample.rows, 1))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        spread = sample.variance * (sample.rows - 1) / sample.rows
-        skew = np.where(spread > 0, sample.third / spread**1.5, 0.0) / np.sqrt(sample.rows)
+    deviation = np.sqrt(sample.variance * (sample.rows - 1) / np.maximum(sample.rows, 1))
+    with np.errstate(all="ignore"):
+        skew = sample.third / deviation / deviation / deviation / np.sqrt(sample.rows)
+    skew = np.where(np.isfinite(skew), skew, 0.0)
     lower, upper = _skewed_bounds(sample.mean, scale, skew, sample.rows - 1, confidence)
     return Bounds(sample.mean, lower, upper)
 
@@ -294,10 +307,8 @@ def paired_ratio(numerator: npt.ArrayLike, denominator: npt.ArrayLike, confidenc
     def refuted_below(r: Float64) -> Bool:
         return mean_bounds(combine(r), confidence).lower > 0
 
-    return Bounds(
-        np.float64(centre),
-        np.float64(_boundary(refuted_below, centre, -1.0)),
-        np.float64(_boundary(refuted_above, centre, 1.0)),
+    return Bounds.of(
+        centre, _boundary(refuted_below, centre, -1.0), _boundary(refuted_above, centre, 1.0)
     )
 
 
@@ -362,8 +373,8 @@ def auc(positive: npt.ArrayLike, negative: npt.ArrayLike, confidence: float) -> 
         return other
     logit = np.log(area / (1 - area))
     half = float(special.ndtri(confidence)) * np.sqrt(variance) / (area * (1 - area))
-    return Bounds(
-        np.float64(area),
+    return Bounds.of(
+        area,
         np.minimum(special.expit(logit - half), other.lower),
         np.maximum(special.expit(logit + half), other.upper),
     )
@@ -384,7 +395,8 @@ def _hanley_mcneil(area: float, positives: int, negatives: int, confidence: floa
 
     def too_far(a: float) -> bool:
         inner = 1 + half * ((1 - a) / (2 - a) + a / (1 + a))
-        return abs(area - a) > z * np.sqrt(max(a * (1 - a), 0.0) * inner / (positives * negatives))
+        error = np.sqrt(max(a * (1 - a), 0.0) * inner / (positives * negatives))
+        return bool(abs(area - a) > z * error)
 
     ends = []
     for end in (0.0, 1.0):
@@ -392,8 +404,8 @@ def _hanley_mcneil(area: float, positives: int, negatives: int, confidence: floa
         for _ in range(80):
             middle = (inside + outside) / 2
             inside, outside = (inside, middle) if too_far(middle) else (middle, outside)
-        ends.append(np.float64(inside))
-    return Bounds(np.float64(area), ends[0], ends[1])
+        ends.append(inside)
+    return Bounds.of(area, ends[0], ends[1])
 
 
 def quantile_bounds(values: npt.ArrayLike, quantile: float, confidence: float) -> Bounds:
@@ -414,7 +426,7 @@ def quantile_bounds(values: npt.ArrayLike, quantile: float, confidence: float) -
     covers_below = np.flatnonzero(below <= 1 - confidence)
     upper = x[covers_above[0]] if covers_above.size else np.inf
     lower = x[covers_below[-1]] if covers_below.size else -np.inf
-    return Bounds(np.float64(np.quantile(x, quantile)), np.float64(lower), np.float64(upper))
+    return Bounds.of(np.quantile(x, quantile), lower, upper)
 
 
 def greater_p(a: Moments, b: Moments) -> Float64:
@@ -454,11 +466,7 @@ def calibration_error(
     noise = np.sqrt(np.bincount(bins, residual**2)) / n  # standard error of each bin's share
     chance = _sum_of_half_normals(noise, confidence)
     upper = value + float(special.stdtrit(n - 1, confidence)) * np.sqrt(np.mean(residual**2) / n)
-    return Bounds(
-        np.float64(value),
-        np.float64(max(value - chance, 0.0)),
-        np.float64(min(upper, 1.0)),
-    )
+    return Bounds.of(value, max(value - chance, 0.0), min(upper, 1.0))
 
 
 def _sum_of_half_normals(scales: Float64, confidence: float) -> float:
