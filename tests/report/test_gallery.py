@@ -25,6 +25,21 @@ def test_groups_are_drawn_and_told() -> None:
     assert [row[0] for row in picture.rows] == ["a", "b"]
 
 
+def test_groups_say_what_their_figures_are_and_what_was_promised() -> None:
+    groups = (GroupValue(group="a", rows=9, value=0.8), GroupValue(group="b", rows=4, value=0.9))
+    details = {"group_measure": "Coverage", "target": 0.9}
+    (picture,) = gallery.finding_pictures(finding(groups=groups, unit="share", details=details))
+    assert ">Coverage</text>" in picture.svg
+    assert ">promised</text>" in picture.svg
+
+
+def test_groups_that_were_not_judged_are_counted() -> None:
+    groups = (GroupValue(group="a", rows=9, value=0.8), GroupValue(group="b", rows=1, value=None))
+    (picture,) = gallery.finding_pictures(finding(groups=groups))
+    assert "Not judged, for lack of rows: 1 group." in picture.text
+    assert picture.rows[1][2] == "not judged"
+
+
 def test_what_does_not_apply_has_no_picture() -> None:
     groups = (GroupValue(group="a", rows=1, value=1), GroupValue(group="b", rows=1, value=2))
     nothing = msgspec.structs.replace(finding(groups=groups), value=None, reason="too few rows")

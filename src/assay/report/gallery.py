@@ -113,7 +113,7 @@ def _groups(finding: Finding) -> Picture:
         text=text + too_small,
         chart=charts.interval_dots(
             [Bar(g.group, g.value, g.lower, g.upper, g.rows) for g in finding.groups],
-            measure=with_unit(_of_one_group(finding.measure), finding.unit),
+            measure=with_unit(_group_measure(finding), finding.unit),
             reference=Reference(limit, "promised") if isinstance(limit, float) else None,
             share=finding.unit in SHARES,
         ),
@@ -130,12 +130,7 @@ def _groups(finding: Finding) -> Picture:
     )
 
 
-def _of_one_group(measure: str) -> str:
-    """What is measured in each group, where the finding names the largest of them.
-
-    Examples
-    --------
-    >>> _of_one_group("largest error of a group")
-    'error of a group'
-    """
-    return measure.removeprefix("largest ").removeprefix("smallest ")
+def _group_measure(finding: Finding) -> str:
+    """What each group's figure is; the finding's own measure compares the groups."""
+    told = finding.details.get("group_measure")
+    return told if isinstance(told, str) and told else "Figure of each group"
