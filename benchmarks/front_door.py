@@ -43,9 +43,8 @@ def main() -> None:
         for name, command in COMMANDS.items():
             samples[name].append(cpu_seconds(command))
     for name, found in samples.items():
-        print(
-            f"{name:22} median {statistics.median(found):.3f}  min {min(found):.3f}  max {max(found):.3f}"
-        )
+        middle, low, high = statistics.median(found), min(found), max(found)
+        print(f"{name:22} median {middle:.3f}  min {low:.3f}  max {high:.3f}")
 
 
 if __name__ == "__main__":

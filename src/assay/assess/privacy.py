@@ -74,7 +74,7 @@ class MembershipInference(BaseCheck):
             method=f"Attack by {loss_name(subject.kind)} (Yeom et al. 2018); 0.5 is a coin toss, "
             "1 tells every training row. The wider of DeLong's bounds (1988) and Hanley and "
             "McNeil's by inversion. Stronger attacks exist; this is a floor, not a guarantee.",
-            rows=inside.size + outside.size,
+            rows=outside.size,
             details={
                 "training_rows": inside.size,
                 "held_out_rows": outside.size,
@@ -114,7 +114,7 @@ class MemorisedRows(BaseCheck):
             method="An answer is near-exact within 1 % of the target's interquartile range, or "
             "of probability 1. A model that learned gives as many on new rows. Newcombe's "
             "bounds (1998).",
-            rows=exact.size + by_chance.size,
+            rows=by_chance.size,
             unit="share",
             details={
                 "limit": limit,

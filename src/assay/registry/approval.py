@@ -10,7 +10,6 @@ from assay.policy.policy import Policy
 from assay.records import Record
 from assay.registry.version import ModelVersion
 
-
 ALL = "all"
 """Accepts every undecided rule; the approval lists them by name."""
 

@@ -118,7 +118,7 @@ def example_table(rows: int, *, seed: int = 0) -> pl.DataFrame:
             "mail": [f"person{i}.{seed}@mail.example" for i in rng.permutation(rows)],
         }
     ).with_columns(
-        sold=pl.date(2020, 1, 1) + pl.duration(days=pl.Series(rng.integers(0, 900, rows)))
+        sold=pl.date(2020, 1, 1) + pl.duration(days=pl.lit(pl.Series(rng.integers(0, 900, rows))))
     )
 
 
@@ -252,13 +252,13 @@ def reordered(subject: Subject, *, seed: int = 1) -> Subject:
     """The same subject with its rows in another order."""
     rng = np.random.default_rng(seed)
 
-    def shuffled(scored: Scored | None) -> Scored | None:
-        return None if scored is None else _taken(scored, rng.permutation(scored.rows))
+    def shuffled(scored: Scored) -> Scored:
+        return _taken(scored, rng.permutation(scored.rows))
 
     return replace(
         subject,
         held_out=shuffled(subject.held_out),
-        cross_fitted=shuffled(subject.cross_fitted),
+        cross_fitted=subject.cross_fitted and shuffled(subject.cross_fitted),
         train=subject.train[rng.permutation(subject.train.height)],
     )
 
@@ -273,14 +273,14 @@ def renamed(subject: Subject, column: str, names: Mapping[str, str]) -> Subject:
     def undo(frame: pl.DataFrame) -> pl.DataFrame:
         return frame.with_columns(pl.col(column).replace(back))
 
-    def rows(scored: Scored | None) -> Scored | None:
-        return None if scored is None else replace(scored, frame=forth(scored.frame))
+    def rows(scored: Scored) -> Scored:
+        return replace(scored, frame=forth(scored.frame))
 
     explain = subject.explain
     return replace(
         subject,
         held_out=rows(subject.held_out),
-        cross_fitted=rows(subject.cross_fitted),
+        cross_fitted=subject.cross_fitted and rows(subject.cross_fitted),
         train=forth(subject.train),
         score=lambda frame: subject.score(undo(frame)),
         explain=None if explain is None else lambda frame: explain(undo(frame)),
@@ -408,10 +408,8 @@ def _of_group(finding: Finding, name: str) -> list[tuple[int, float | None]]:
 def _taken(scored: Scored, rows: Int64) -> Scored:
     arrays = ("truth", "prediction", "baseline", "probabilities", "label", "lower", "upper", "sets")
     found = {name: getattr(scored, name) for name in arrays}
-    return Scored(
-        frame=scored.frame[rows],
-        **{name: None if a is None else a[rows] for name, a in found.items()},
-    )
+    taken: dict[str, Any] = {name: None if a is None else a[rows] for name, a in found.items()}
+    return Scored(frame=scored.frame[rows], **taken)
 
 
 def _placeholder(frame: pl.DataFrame) -> Scored:
