@@ -83,8 +83,9 @@ def test_the_onnx_projects_own_evaluator_agrees(kind: str) -> None:
 def test_skl2onnx_agrees_on_a_forest_with_one_hot_columns() -> None:
     skl2onnx = pytest.importorskip("skl2onnx")
     import onnxruntime as ort
-    from fitted import fit_forest, forest_member
     from skl2onnx.common.data_types import FloatTensorType
+
+    from .fitted import fit_forest, forest_member
 
     frame = car_table(200)
     X = encode(ENCODERS, graph_inputs(INPUTS, frame))

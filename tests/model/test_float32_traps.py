@@ -122,7 +122,7 @@ def test_a_missing_cell_in_a_column_that_was_complete_is_filled_for_all_alike() 
         seen.append(bool(np.isnan(features).any()))
         return [model.predict(features)[:, None]]
 
-    from fitted import boosting_member
+    from .fitted import boosting_member
 
     member = dataclasses.replace(boosting_member(model, 0), columns=(0,))
     plan = plan_of(member, encoder)

@@ -212,11 +212,25 @@ def test_undecided_rules_are_accepted_by_name_and_with_a_note(store: Store) -> N
     assert approval.accepted == ("FAI001/make/held-out",)
 
 
-@pytest.mark.parametrize("name", ["REL001", "FAI002", "FAI", "all", ""])
+@pytest.mark.parametrize("name", ["REL001", "FAI002", "FAI", "ALL", ""])
 def test_only_what_is_open_can_be_accepted(store: Store, name: str) -> None:
     registry, version = registered(store, policy(RULE, OPEN_RULE))
     with pytest.raises(UnknownName, match="rule to accept"):
         registry.approve(version, note="seen", how="test", accept=[name], today=TODAY)
+
+
+def test_the_word_all_accepts_every_open_rule_and_lists_them(store: Store) -> None:
+    registry, version = registered(store, policy(RULE, OPEN_RULE))
+    approval = registry.approve(version, note="seen", how="test", accept=["all"], today=TODAY)
+    assert approval.accepted == ("FAI001/make/held-out",)
+
+
+def test_whoever_asked_is_told_of_an_approval(store: Store) -> None:
+    registry, version = registered(store, policy(RULE))
+    told: list[str] = []
+    listening = Registry(store, registry.project, actor="ben", on_change=told.append)
+    listening.approve(version, note="seen", how="test", today=TODAY)
+    assert told == [version.label]
 
 
 def test_a_settled_version_takes_no_more_approvals(store: Store) -> None:
