@@ -116,3 +116,11 @@ def test_a_sample_of_scored_rows_is_the_same_in_any_order():
     other = replace(scored, frame=scored.frame[shuffle], lower=None, upper=None, **arrays)
     a, b = (s.frame[s.sample(20, seed=3)] for s in (scored, other))
     assert a.equals(b)
+
+
+def test_all_columns_are_tried_unless_the_table_is_very_wide(monkeypatch):
+    subject = example_subject("regression")
+    assert subject.columns_to_try == subject.feature_names
+    monkeypatch.setattr("assay.assess.subject.MOST_CELLS", 2 * len(subject.feature_names))
+    assert len(subject.columns_to_try) == 2
+    assert set(subject.columns_to_try) < set(subject.feature_names)

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from assay.errors import InvalidTable, UnknownColumn
+from assay.errors import InvalidTable, NotApplicable, UnknownColumn
 from assay.model import explain
 from assay.model.answer import Answer, regression_answer
 from assay.model.explain import (
@@ -316,3 +316,12 @@ def test_twenty_five_columns_are_explained_quickly() -> None:
         contributions(*args)
         took.append(time.perf_counter() - began)
     assert min(took) < 0.3
+
+
+def test_a_model_of_very_many_columns_is_not_explained() -> None:
+    scorer: Any = Function(explain.MOST_COLUMNS + 1, lambda x: x.sum(axis=1))
+    inputs = {item.name: np.ones((1, 1)) for item in scorer.inputs}
+    reference = dict.fromkeys(inputs, 0.0)
+    with pytest.raises(NotApplicable, match="401 columns"):
+        contributions(scorer, inputs, reference)
+    assert not explain.explainable(scorer)

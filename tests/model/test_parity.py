@@ -10,7 +10,7 @@ import pytest
 from onnx import numpy_helper
 
 from assay.errors import InvalidTable, ParityFailed
-from assay.model import parity
+from assay.model import adversarial, parity
 from assay.model.compile import compile_plan
 from assay.model.encode import encode
 from assay.model.inputs import graph_inputs
@@ -270,3 +270,17 @@ def test_no_message_holds_a_cell(priced_cars: Fitted) -> None:
     error = refused(priced_cars, corrupted(priced_cars.graph, change))
     encoder = next(e for e in ENCODERS if isinstance(e, LevelEncoder))
     assert not [level for level in encoder.levels if level in str(error.to_dict())]
+
+
+def test_a_wide_table_is_tried_by_sample_and_the_report_counts_the_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cars = fit_cars("regression")
+    whole = prove_parity(cars.plan, cars.graph, cars.frame, cars.native)
+    monkeypatch.setattr(adversarial, "MAX_CELLS", 20 * len(cars.plan.inputs))
+    sampled = prove_parity(cars.plan, cars.graph, cars.frame, cars.native)
+    assert sum(case.left_out for case in whole.cases) == 0
+    extreme = next(case for case in sampled.cases if case.name == "extreme numbers")
+    assert extreme.rows == 20
+    numbers = sum(item.kind == "number" for item in cars.plan.inputs)
+    assert extreme.left_out == numbers * len(adversarial.EXTREMES) - 20

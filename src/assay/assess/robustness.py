@@ -46,7 +46,7 @@ class MissingInput(BaseCheck):
             raise NotApplicable("The model makes no error on these rows.")
         losses: dict[str, Float64] = {}
         refused: list[str] = []
-        for name in subject.feature_names:
+        for name in subject.columns_to_try:
             answer = ask(subject.score, without(frame, name))
             if answer is None:
                 refused.append(name)
@@ -64,9 +64,10 @@ class MissingInput(BaseCheck):
             largest(ratios, tests=tests, confidence=self.confidence),
             measure=f"mean {loss_name(subject.kind)} with one column missing, divided by that "
             "without, for the worst column",
-            method=f"Each of {tests} columns was emptied in turn; paired ratios with Fieller's "
-            "bounds, the lower one corrected for the number of columns (Bonferroni). An answer "
-            "that is not a number counts as wrong by the whole range of the target.",
+            method=f"{tests} of {len(subject.feature_names)} columns were emptied in turn; paired "
+            "ratios with Fieller's bounds, the lower one corrected for the number of columns "
+            "(Bonferroni). An answer that is not a number counts as wrong by the whole range of "
+            "the target.",
             rows=frame.height,
             details={
                 "importance": [
@@ -125,7 +126,8 @@ class ExtremeInput(BaseCheck):
         return self.finding(
             unsound / asked,
             measure="share of unsound answers to hostile input",
-            method=f"Each column in turn was set missing, to both infinities, to {FAR:g} times "
+            method=f"{len(subject.columns_to_try)} of {len(subject.feature_names)} columns in turn "
+            f"were set missing, to both infinities, to {FAR:g} times "
             "its range beyond its ends, or to a value never seen. Sound: finite, and within "
             f"{self.spread:g} ranges of the target's training range (probabilities: in [0, 1], "
             "summing to 1); or a clear refusal.",
@@ -150,7 +152,7 @@ class ExtremeInput(BaseCheck):
 
 def probes(subject: Subject, frame: pl.DataFrame) -> Iterator[tuple[str, str, pl.DataFrame]]:
     """Column, name of the probe, and the rows with that column made hostile."""
-    for name in subject.feature_names:
+    for name in subject.columns_to_try:
         yield name, "missing", without(frame, name)
         for probe, value in _hostile_values(subject.train[name]):
             yield name, probe, frame.with_columns(value.alias(name))

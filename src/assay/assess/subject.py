@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from assay.model.explain import Reference
     from assay.model.scorer import Scorer
 
+MOST_CELLS = 1_000_000
+"""Columns tried times columns read, at most, where a check changes one column at a time."""
+
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]
@@ -213,6 +216,19 @@ class Subject:
     def feature_names(self) -> tuple[str, ...]:
         """The columns the model reads."""
         return tuple(column.name for column in self.contract.features)
+
+    @property
+    def columns_to_try(self) -> tuple[str, ...]:
+        """The columns that a check changes one by one: all, or a random sample of a wide table.
+
+        The work grows with the square of the columns, so beyond a thousand fewer are tried.
+        """
+        names = self.feature_names
+        most = max(1, MOST_CELLS // max(1, len(names)))
+        if len(names) <= most:
+            return names
+        chosen = np.random.default_rng(0).choice(len(names), most, replace=False)
+        return tuple(names[i] for i in np.sort(chosen))
 
     @property
     def personal_columns(self) -> frozenset[str]:

@@ -162,8 +162,9 @@ class ConcentratedImportance(BaseCheck):
         )
         return self.finding(
             Bounds(bounds.value, np.maximum(bounds.lower, 0.0), np.minimum(bounds.upper, 1.0)),
-            measure=f"share of all columns' importance that the foremost {len(foremost)} carry",
-            method=f"Permutation importance (Fisher, Rudin and Dominici 2019): added "
+            measure=f"share of the columns' importance that the foremost {len(foremost)} carry",
+            method="Permutation importance (Fisher, Rudin and Dominici 2019) of "
+            f"{len(subject.columns_to_try)} of {len(subject.feature_names)} columns: added "
             f"{loss_name(subject.kind)} when a column is shuffled, mean of {self.repeats} "
             "shuffles. Ratio with Fieller's bounds; the columns were ranked on the same rows, "
             "so the bounds are approximate.",
@@ -179,7 +180,7 @@ class ConcentratedImportance(BaseCheck):
         rng = np.random.default_rng(0)
         shuffles = [rng.permutation(frame.height) for _ in range(self.repeats)]
         added = []
-        for name in subject.feature_names:
+        for name in subject.columns_to_try:
             losses = [
                 row_loss(
                     subject.kind,
@@ -196,7 +197,7 @@ class ConcentratedImportance(BaseCheck):
         regression = subject.kind == "regression"
         return [
             {
-                "column": subject.feature_names[i],
+                "column": subject.columns_to_try[i],
                 "value": bounds[i].value,
                 "lower": bounds[i].lower,
                 "upper": bounds[i].upper,

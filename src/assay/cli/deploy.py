@@ -125,7 +125,7 @@ def _show(prediction: dict[str, Any]) -> None:
     reasons = prediction.get("reasons", ())
     say(_answer(prediction))
     for novelty in prediction.get("novelties", ()):
-        say(f"  never seen in training: {novelty['column']} ({novelty['kind']})")
+        say(f"  never seen in training: {novelty['column']} ({novelty['what']})")
     if reasons:
         emit_table(
             ("reason", "effect"), [(r["text"], r["effect"]) for r in reasons], right=("effect",)

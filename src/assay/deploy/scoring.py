@@ -35,6 +35,7 @@ from assay.deploy.record import Entry, RecordSettings, Scalar, SegmentHeader, op
 from assay.deploy.refusals import Fault, TooLarge, UnknownPath, WrongMethod, check_media
 from assay.errors import AssayError
 from assay.model.answer import Answer
+from assay.model.explain import explainable
 from assay.model.plan import Array
 from assay.model.scorer import Scorer
 
@@ -288,7 +289,7 @@ class ScoringService:
         if request.params.reasons is not None:
             return request.params.reasons
         few = len(request.rows) <= self.limits.rows_with_reasons
-        return self.limits.reasons if few else 0
+        return self.limits.reasons if few and explainable(self._scorer) else 0
 
     def _entries(
         self, inputs: Mapping[str, Array], answer: Answer, request_id: str, took_us: int

@@ -7,7 +7,7 @@ column at a time. `assay.model.split_rows` does the same for the splits of trees
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from assay.model.encode import FIRST_DAY, LAST_DAY
 from assay.model.plan import (
     Array,
     DateEncoder,
+    Encoder,
     LevelEncoder,
     ModelPlan,
     NumberEncoder,
@@ -31,17 +32,24 @@ an epoch in seconds, milliseconds and nanoseconds."""
 MAX_ROWS = 4_000
 """Of one case."""
 
+MAX_CELLS = 8_000_000
+"""Of one case: with very many columns a sample of the values is tried, and the rest is counted."""
+
 BASE_ROWS = 8
 """Real rows into which each special value is set, at most."""
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of one case; ``columns`` names, row by row, the column that was set, or is empty."""
+    """Rows of one case; ``columns`` names, row by row, the column that was set, or is empty.
+
+    ``left_out`` counts values of columns that were not tried, because the table is too wide.
+    """
 
     case: str
     inputs: dict[str, Array]
     columns: tuple[str, ...]
+    left_out: int = 0
 
 
 @dataclass
@@ -88,27 +96,32 @@ def value_cases(plan: ModelPlan, real: Mapping[str, Array], *, seed: int = 0) ->
     """
     numbers = [i.name for i in plan.inputs if i.kind == "number"]
     texts = [i.name for i in plan.inputs if i.kind == "category"]
-    levels = {name: column_levels(plan, name) for name in texts}
+    encoders = by_column(plan)
+    levels = {name: column_levels(encoders[name]) for name in texts}
     cases: dict[str, dict[str, Sequence[object]]] = {
         "missing and empty cells": {name: [np.nan] for name in numbers} | {n: [""] for n in texts},
         "unseen categories": {name: unseen_words(levels[name]) for name in texts},
         "every category": {name: levels[name] for name in texts},
         "extreme numbers": dict.fromkeys(numbers, EXTREMES),
-        "bounds and fills": {name: _bounds(plan, name) for name in numbers},
-        "days of the calendar": {name: _days(plan, name) for name in numbers},
+        "bounds and fills": {name: _bounds(encoders[name]) for name in numbers},
+        "days of the calendar": {name: _days(encoders[name]) for name in numbers},
     }
     rng = np.random.default_rng(seed)
     made = [_set_values(case, values, real, rng) for case, values in cases.items()]
     return [rows for rows in made if rows.columns]
 
 
-def column_levels(plan: ModelPlan, column: str) -> list[str]:
-    """The categories of a column that some encoder knows, `MAX_ROWS` at most."""
-    own = [
-        e.levels
-        for e in plan.encoders
-        if e.column == column and isinstance(e, (LevelEncoder, OneHotEncoder))
-    ]
+def by_column(plan: ModelPlan) -> dict[str, list[Encoder]]:
+    """The encoders of each input column; none for a column that the model does not read."""
+    own: dict[str, list[Encoder]] = {item.name: [] for item in plan.inputs}
+    for encoder in plan.encoders:
+        own[encoder.column].append(encoder)
+    return own
+
+
+def column_levels(encoders: Sequence[Encoder]) -> list[str]:
+    """The categories of a column that some encoder of it knows, `MAX_ROWS` at most."""
+    own = [e.levels for e in encoders if isinstance(e, (LevelEncoder, OneHotEncoder))]
     return list(dict.fromkeys(level for levels in own for level in levels))[:MAX_ROWS]
 
 
@@ -135,28 +148,31 @@ def _set_values(
     real: Mapping[str, Array],
     rng: np.random.Generator,
 ) -> Rows:
-    total = sum(len(own) for own in values.values())
-    copies = max(1, min(BASE_ROWS, MAX_ROWS // max(1, total)))
+    pairs = [(column, value) for column, own in values.items() for value in own]
+    room = max(1, MAX_CELLS // len(real))
+    tried = pairs
+    if len(pairs) > room:
+        tried = [pairs[i] for i in np.sort(rng.choice(len(pairs), room, replace=False))]
+    copies = max(1, min(BASE_ROWS, min(MAX_ROWS, room) // max(1, len(tried))))
     n = len(next(iter(real.values())))
     maker = RowMaker(real)
-    for column, own in values.items():
-        for value in own:
-            for base in rng.integers(n, size=copies):
-                maker.add(int(base), column, {column: value})
-    return maker.rows(case)
+    for column, value in tried:
+        for base in rng.integers(n, size=copies):
+            maker.add(int(base), column, {column: value})
+    return replace(maker.rows(case), left_out=len(pairs) - len(tried))
 
 
-def _bounds(plan: ModelPlan, column: str) -> list[float]:
+def _bounds(encoders: Sequence[Encoder]) -> list[float]:
     """Ends of the encoders of a number, with the doubles next to them."""
-    own = [e for e in plan.encoders if e.column == column and isinstance(e, NumberEncoder)]
+    own = [e for e in encoders if isinstance(e, NumberEncoder)]
     ends = np.array([v for e in own for v in (e.low, e.high, e.fill, e.offset)])
     around = [ends, np.nextafter(ends, -np.inf), np.nextafter(ends, np.inf)]
     return [float(v) for v in np.unique(np.concatenate(around))]
 
 
-def _days(plan: ModelPlan, column: str) -> list[float]:
+def _days(encoders: Sequence[Encoder]) -> list[float]:
     """Every month with every weekday; leap days; ends of years; ends of the calendar."""
-    if not any(e.column == column and isinstance(e, DateEncoder) for e in plan.encoders):
+    if not any(isinstance(e, DateEncoder) for e in encoders):
         return []
     turns = np.array([-719_103.0, -25_509.0, -1.0, -0.5, 10_956.0, 11_016.0, 11_017.0])
     ends = np.array([FIRST_DAY - 1, FIRST_DAY, FIRST_DAY + 0.5, LAST_DAY, LAST_DAY + 1])

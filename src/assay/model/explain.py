@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from assay.errors import InvalidTable, UnknownColumn
+from assay.errors import InvalidTable, NotApplicable, UnknownColumn
 from assay.model.answer import Answer, Bool, Int64
 from assay.model.inputs import graph_inputs, row_count
 from assay.model.plan import Array, Float64, Input
@@ -27,6 +27,8 @@ Reference = Mapping[str, float | str | None]
 """One value a column; None where it is missing. Plain JSON."""
 
 PERMUTATIONS = 16
+MOST_COLUMNS = 400
+"""Columns that a model may read and still be explained: the work grows with their square."""
 
 
 class Explanation(Record, frozen=True, kw_only=True):
@@ -84,6 +86,11 @@ def reference_row(inputs: Sequence[Input], frame: pl.DataFrame) -> dict[str, flo
         else _most_frequent(arrays[item.name])
         for item in inputs
     }
+
+
+def explainable(scorer: Scorer) -> bool:
+    """Whether the model reads few enough columns to explain its answers one by one."""
+    return len(scorer.inputs) <= MOST_COLUMNS
 
 
 def explain_row(
@@ -150,6 +157,11 @@ def contributions(
         aside; f is the prediction, the probability of the second of two classes, or the
         probability of the row's label among more.
 
+    Raises
+    ------
+    NotApplicable
+        The model reads more than `MOST_COLUMNS` columns.
+
     Notes
     -----
     E. Štrumbelj and I. Kononenko, Explaining prediction models and individual predictions with
@@ -157,6 +169,12 @@ def contributions(
     orders; R. Mitchell et al., Sampling permutations for Shapley value estimation, JMLR 23
     (2022), for antithetic orders.
     """
+    if not explainable(scorer):
+        raise NotApplicable(
+            f"The model reads {len(scorer.inputs):,} columns; answers are explained for up to "
+            f"{MOST_COLUMNS}.",
+            hint="Name columns to leave out under `ignore` in assay.yaml.",
+        )
     n = row_count({item.name: inputs[item.name] for item in scorer.inputs})
     classes = _explained_class(scorer.score(inputs))
     games = (

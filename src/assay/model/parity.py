@@ -11,14 +11,14 @@ import onnxruntime
 import polars as pl
 
 from assay.errors import InvalidTable, ParityFailed
-from assay.model.adversarial import Rows, value_cases
+from assay.model.adversarial import MAX_CELLS, Rows, value_cases
 from assay.model.answer import Answer
 from assay.model.encode import encode
 from assay.model.inputs import graph_inputs, row_count
 from assay.model.plan import Array, Float32, Float64, ModelPlan
 from assay.model.reference import combine, member_predictions
 from assay.model.scorer import Scorer
-from assay.model.split_rows import split_rows
+from assay.model.split_rows import MAX_SPLITS, split_rows
 from assay.records import Record, digest
 
 LIMIT = 1e-5
@@ -42,6 +42,8 @@ class ParityCase(Record, frozen=True, kw_only=True):
     """Rows whose label differs though their probabilities are no tie."""
     column: str = ""
     """The column that was set in the worst row; empty for rows as they came."""
+    left_out: int = 0
+    """Values of columns that were not tried, because the table is too wide."""
 
 
 class ParityReport(Record, frozen=True, kw_only=True):
@@ -104,7 +106,7 @@ def prove_parity(
         raise InvalidTable("Parity needs at least one real row.", hint="Pass training rows.")
     scorer = Scorer(graph)
     real = graph_inputs(plan.inputs, _some(frame, seed))
-    splits = split_rows(plan, real, seed=seed)
+    splits = split_rows(plan, real, seed=seed, most=_splits_that_fit(len(real)))
     cases = [_as_they_came(real), *value_cases(plan, real, seed=seed)]
     if splits.tried:
         cases.append(splits.rows)
@@ -165,6 +167,7 @@ class _Judge:
             limit=LIMIT,
             label_changes=0,
             column=column,
+            left_out=case.left_out,
         )
 
     def _fitted(self, features: Float32, described: list[Float64]) -> list[Array]:
@@ -217,6 +220,11 @@ class _Judge:
 
 def _some(frame: pl.DataFrame, seed: int) -> pl.DataFrame:
     return frame if frame.height <= REAL_ROWS else frame.sample(REAL_ROWS, seed=seed)
+
+
+def _splits_that_fit(columns: int) -> int:
+    """How many splits, of three rows each, the cells of one case leave room for."""
+    return max(1, min(MAX_SPLITS, MAX_CELLS // (3 * columns)))
 
 
 def _as_they_came(real: dict[str, Array]) -> Rows:

@@ -12,7 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from assay.model.adversarial import RowMaker, Rows, calendar_year, column_levels, unseen_words
+from assay.model.adversarial import (
+    RowMaker,
+    Rows,
+    by_column,
+    calendar_year,
+    column_levels,
+    unseen_words,
+)
 from assay.model.encode import encode, feature_columns
 from assay.model.plan import (
     Array,
@@ -205,22 +212,27 @@ def _sides(split: _Split, pools: _Pools) -> list[object] | None:
 def _pools(
     plan: ModelPlan, real: Mapping[str, Array], forest: _Forest, rng: np.random.Generator
 ) -> _Pools:
+    """Values that each column with splits may take; other columns stay as they came."""
     columns = feature_columns(plan.encoders)
-    by_column = {}
+    features_of: dict[str, list[int]] = {}
+    for feature, column in enumerate(columns):
+        features_of.setdefault(column, []).append(feature)
+    splitting = {columns[feature] for feature in np.unique(forest.feature)}
+    encoders_of = by_column(plan)
+    pools = {}
     for item in plan.inputs:
-        features = [f for f, column in enumerate(columns) if column == item.name]
-        if not features:
+        if item.name not in splitting:
             continue
-        encoders = [e for e in plan.encoders if e.column == item.name]
+        features, encoders = features_of[item.name], encoders_of[item.name]
         known = real[item.name].ravel()
         if item.kind == "number":
             values = _number_values(encoders, known, forest, features, rng)
         else:
-            levels = column_levels(plan, item.name)
+            levels = column_levels(encoders)
             values = np.array(["", *levels, unseen_words(levels)[0]], dtype=object)
         places = {f: place for place, f in enumerate(features)}
-        by_column[item.name] = _Pool(encoders, places, values, _encode(encoders, values))
-    return _Pools(columns, by_column)
+        pools[item.name] = _Pool(encoders, places, values, _encode(encoders, values))
+    return _Pools(columns, pools)
 
 
 def _number_values(
