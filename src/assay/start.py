@@ -10,11 +10,14 @@ from typing import Any
 
 import msgspec
 import yaml
+from msgspec import structs
 
 from assay.errors import InputError
-from assay.question import Question
+from assay.question import Kind, Question
 
 _IGNORED = "reports/\n"
+_TO_ANSWER = {"intended_use", "out_of_scope", "data_source", "data_licence", "budget"}
+"""Keys written even where they are empty, so that their owner sees what is still open."""
 
 
 def lay_out(
@@ -28,6 +31,8 @@ def lay_out(
     affected_groups: Sequence[str] = (),
     intended_use: str = "",
     out_of_scope: str = "",
+    data_source: str = "",
+    data_licence: str = "",
 ) -> Path:
     """Write ``assay.yaml``, ``policy.yaml`` and ``data/`` into a new folder.
 
@@ -38,7 +43,7 @@ def lay_out(
     data : str
         Path of a table; copied to ``data/``. When given, the target and groups are checked
         against its columns and the kind of question is inferred.
-    question, target, decision, owner, intended_use, out_of_scope : str
+    question, target, decision, owner, intended_use, out_of_scope, data_source, data_licence : str
         See `assay.question.Question`.
     affected_groups : sequence of str
         Columns whose values are groups of affected people or things.
@@ -68,9 +73,15 @@ def lay_out(
         affected_groups=tuple({"column": c} for c in affected_groups),  # type: ignore[misc]
         intended_use=intended_use,
         out_of_scope=out_of_scope,
+        data_source=data_source,
+        data_licence=data_licence,
     )
     asked = msgspec.convert(msgspec.to_builtins(asked), Question)
+    from assay.automl.metrics import default_metric
+
     kind = _check_against_table(source, asked)
+    measure = structs.replace(asked.success, metric=default_metric(kind))
+    asked = structs.replace(asked, success=measure)
     (folder / "data").mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, folder / "data" / source.name)
     (folder / ".gitignore").write_text(_IGNORED, encoding="utf-8")
@@ -95,7 +106,7 @@ def _name(folder: Path) -> str:
     return name
 
 
-def _check_against_table(source: Path, question: Question) -> str:
+def _check_against_table(source: Path, question: Question) -> Kind:
     """Read the table once, so that a misspelt column is found now; the kind of question."""
     from assay.data.kinds import infer_kind
     from assay.data.source import read_table
@@ -113,7 +124,7 @@ def _question(question: Question) -> str:
     wanted = {
         key: value
         for key, value in facts.items()
-        if value != defaults.get(key) or key in {"intended_use", "out_of_scope", "budget"}
+        if value != defaults.get(key) or key in _TO_ANSWER
     }
     head = (
         "# The question, written down before anything is computed.\n"

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.policy.wording import shown
+from assay.assess.finding import Finding
+from assay.policy.policy import Rule
+from assay.policy.wording import measured, shown
 
 
 @pytest.mark.parametrize(
@@ -32,3 +34,20 @@ def test_numbers_read_as_people_write_them(number: float, text: str) -> None:
 @given(st.floats(-1e300, 1e300))
 def test_what_is_shown_is_near_what_it_is(number: float) -> None:
     assert math.isclose(float(shown(number).replace(",", "")), number, rel_tol=0.0051)
+
+
+def test_what_the_record_lacks_is_named() -> None:
+    finding = Finding(
+        check="ACC001",
+        title="Completeness of the record",
+        principle="accountability",
+        measure="share of the items that are filled in",
+        value=0.5,
+        lower=0.5,
+        upper=0.5,
+        unit="share",
+        evidence="record",
+        details={"missing": ["owner", "data licence"]},
+    )
+    sentence = measured(Rule(check="ACC001", at_least=1), finding, "not met")
+    assert sentence.endswith("at least 100 % is asked. Missing: owner, data licence.")

@@ -42,6 +42,8 @@ def init(
     ] = None,
     intended_use: Annotated[str, typer.Option(help="What the model is for.")] = "",
     out_of_scope: Annotated[str, typer.Option(help="What it is not for.")] = "",
+    data_source: Annotated[str, typer.Option(help="Where the table comes from.")] = "",
+    data_licence: Annotated[str, typer.Option(help="Licence of the table.")] = "",
     as_json: Json = False,
 ) -> None:
     """Start a project: asks the business questions, or takes them as options.
@@ -59,6 +61,8 @@ def init(
         "affected_groups": group or [],
         "intended_use": intended_use,
         "out_of_scope": out_of_scope,
+        "data_source": data_source,
+        "data_licence": data_licence,
     }
     with errors(as_json):
         if sys.stdin.isatty() and not as_json:
@@ -81,6 +85,8 @@ def _ask(given: dict[str, Any]) -> dict[str, Any]:
         "owner": "Who answers for the model (name or mail)",
         "intended_use": "What is the model for",
         "out_of_scope": "What is it not for",
+        "data_source": "Where does the table come from",
+        "data_licence": "Under which licence, or by whose leave, is it used",
     }
     answers = {
         key: given[key] or typer.prompt(text, default="", show_default=False).strip()

@@ -38,7 +38,13 @@ def measured(rule: Rule, finding: Finding, status: Literal["met", "not met", "un
         parts.append(f"at least {say(limits[0])} is asked")
     rows = _ROWS.get(finding.evidence)
     counted = f" ({shown(finding.rows)} {rows})" if rows and finding.rows else ""
-    return f"{'; '.join(parts)}{counted}."
+    return f"{'; '.join(parts)}{counted}.{_missing(finding)}"
+
+
+def _missing(finding: Finding) -> str:
+    """What the record lacks, by name, where the check tells it."""
+    lacking = finding.details.get("missing")
+    return f" Missing: {', '.join(map(str, lacking))}." if lacking else ""
 
 
 def with_unit(number: float, unit: str, *, digits: int = 3) -> str:
