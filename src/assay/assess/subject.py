@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from assay.model.explain import Reference
     from assay.model.scorer import Scorer
 
-MOST_CELLS = 1_000_000
+MOST_CELLS = 250_000
 """Columns tried times columns read, at most, where a check changes one column at a time."""
 
 Float64 = npt.NDArray[np.float64]
@@ -221,7 +221,7 @@ class Subject:
     def columns_to_try(self) -> tuple[str, ...]:
         """The columns that a check changes one by one: all, or a random sample of a wide table.
 
-        The work grows with the square of the columns, so beyond a thousand fewer are tried.
+        The work grows with the square of the columns, so beyond five hundred fewer are tried.
         """
         names = self.feature_names
         most = max(1, MOST_CELLS // max(1, len(names)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -71,7 +71,8 @@ def graph_inputs(inputs: Sequence[Input], frame: pl.DataFrame) -> dict[str, Arra
     >>> {k: v.ravel().tolist() for k, v in graph_inputs(kinds, frame).items()}
     {'sold': [1.0, nan], 'make': ['audi', '']}
     """
-    return {item.name: _column(item, frame) for item in inputs}
+    columns = dict(zip(frame.columns, frame.get_columns(), strict=True))
+    return {item.name: _column(item, columns) for item in inputs}
 
 
 def row_count(arrays: dict[str, Array]) -> int:
@@ -85,10 +86,10 @@ def row_count(arrays: dict[str, Array]) -> int:
     return sizes.pop()
 
 
-def _column(item: Input, frame: pl.DataFrame) -> Array:
-    if item.name not in frame.columns:
-        raise UnknownColumn(item.name, frame.columns)
-    series = frame.get_column(item.name)
+def _column(item: Input, columns: Mapping[str, pl.Series]) -> Array:
+    if item.name not in columns:
+        raise UnknownColumn(item.name, columns)
+    series = columns[item.name]
     flat = _texts(series) if item.kind == "category" else _numbers(series)
     return flat.reshape(-1, 1)
 
