@@ -72,7 +72,8 @@ def graph_inputs(inputs: Sequence[Input], frame: pl.DataFrame) -> dict[str, Arra
     {'sold': [1.0, nan], 'make': ['audi', '']}
     """
     columns = dict(zip(frame.columns, frame.get_columns(), strict=True))
-    return {item.name: _column(item, columns) for item in inputs}
+    plain = _plain_numbers(inputs, columns, frame)
+    return {i.name: plain[i.name] if i.name in plain else _column(i, columns) for i in inputs}
 
 
 def row_count(arrays: dict[str, Array]) -> int:
@@ -86,6 +87,23 @@ def row_count(arrays: dict[str, Array]) -> int:
     return sizes.pop()
 
 
+def _plain_numbers(
+    inputs: Sequence[Input], columns: Mapping[str, pl.Series], frame: pl.DataFrame
+) -> dict[str, Array]:
+    """The columns that are doubles already, read in one go: a table may have thousands."""
+    import polars as pl  # a scoring server has no tables, so it need not load them
+
+    names = [
+        item.name
+        for item in inputs
+        if item.kind == "number" and item.name in columns and columns[item.name].dtype == pl.Float64
+    ]
+    if not names:
+        return {}
+    matrix = frame.select(pl.col(names).fill_null(float("nan"))).to_numpy(order="fortran")
+    return {name: matrix[:, place : place + 1] for place, name in enumerate(names)}
+
+
 def _column(item: Input, columns: Mapping[str, pl.Series]) -> Array:
     if item.name not in columns:
         raise UnknownColumn(item.name, columns)
@@ -95,7 +113,7 @@ def _column(item: Input, columns: Mapping[str, pl.Series]) -> Array:
 
 
 def _numbers(series: pl.Series) -> Array:
-    import polars as pl  # a scoring server has no tables, so it need not load them
+    import polars as pl  # as above
 
     kind, unit = series.dtype, 1.0
     if kind == pl.Date:
