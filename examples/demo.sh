@@ -14,3 +14,9 @@ echo "Starting the endpoint, asking it for a price, and stopping it:"
 "$assay" predict car-price @"$here/car-price/row.json"
 "$assay" serve car-price --stop
 "$assay" status car-price
+
+echo "Next:"
+echo "  read the report         $here/car-price/reports/ (open report.html, scorecard.pdf, model-card.md)"
+echo "  change the question     $here/car-price/assay.yaml, or the limits in policy.yaml; then $assay run $here/car-price"
+echo "  serve it yourself       $assay serve car-price"
+echo "  start your own          $assay init my-project"

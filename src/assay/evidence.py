@@ -69,22 +69,12 @@ def _constant(baseline: npt.NDArray[np.float64]) -> float:
 def _held_out(test: pl.DataFrame, scorer: Scorer, question: Question, constant: float) -> Scored:
     import numpy as np
 
-    from assay.assess.subject import Scored
+    from assay.assess.subject import Scored, truth_of
 
     truth = truth_of(test[question.target], scorer.classes)
     return Scored.of(
         test, scorer.score_frame(test), truth=truth, baseline=np.full(test.height, constant)
     )
-
-
-def truth_of(target: pl.Series, classes: tuple[str, ...]) -> npt.NDArray[Any]:
-    """The answers as numbers: the value itself, or the position of the class."""
-    import polars as pl
-
-    if not classes:
-        return target.cast(pl.Float64).to_numpy()
-    places = {name: position for position, name in enumerate(classes)}
-    return target.cast(pl.String).replace_strict(places, return_dtype=pl.Int64).to_numpy()
 
 
 def _cross_fitted(train: pl.DataFrame, answers: pl.DataFrame, scorer: Scorer) -> Scored:

@@ -252,11 +252,15 @@ class Subject:
 
     def truth_of(self, frame: pl.DataFrame) -> npt.NDArray[Any]:
         """The target of some rows, in the form of `Scored.truth`."""
-        column = frame[self.question.target]
-        if self.kind == "regression":
-            return column.cast(pl.Float64).to_numpy()
-        places = {name: position for position, name in enumerate(self.classes)}
-        return column.cast(pl.String).replace_strict(places, return_dtype=pl.Int64).to_numpy()
+        return truth_of(frame[self.question.target], self.classes)
+
+
+def truth_of(target: pl.Series, classes: tuple[str, ...]) -> npt.NDArray[Any]:
+    """Answers as numbers: the value, or the position in ``classes`` where there are any."""
+    if not classes:
+        return target.cast(pl.Float64).to_numpy()
+    places = {name: position for position, name in enumerate(classes)}
+    return target.cast(pl.String).replace_strict(places, return_dtype=pl.Int64).to_numpy()
 
 
 def explainer_of(scorer: Scorer, reference: Reference) -> Explain:
