@@ -12,8 +12,15 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from hypothesis import settings
 
 from assay.store.store import Store
+
+# Time is measured in benchmarks. In continuous integration the same examples come every time;
+# elsewhere new ones are sought.
+settings.register_profile("here", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 
 def _postgres_program(name: str) -> str | None:

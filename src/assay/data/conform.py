@@ -27,6 +27,8 @@ _WORDS = {
     pl.Float64: "a number",
 }
 
+_MICROSECONDS_A_DAY = 86_400e6
+
 
 def conform(contract: Contract, frame: pl.DataFrame, *, require_target: bool) -> pl.DataFrame:
     """See `Contract.conform`."""
@@ -172,6 +174,20 @@ def inputs_to_frame(contract: Contract, inputs: Mapping[str, npt.NDArray[Any]]) 
     )
 
 
+def _microseconds(days: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """The whole microseconds since 1970 that make these days, to the bit; 0 where missing.
+
+    The product alone may be half a microsecond off, so its neighbours are tried too.
+    """
+    known = np.nan_to_num(days)
+    nearest_whole = np.rint(known * _MICROSECONDS_A_DAY)
+    found = nearest_whole
+    for other in (nearest_whole - 1, nearest_whole + 1):
+        off = found / _MICROSECONDS_A_DAY != known
+        found = np.where(off & (other / _MICROSECONDS_A_DAY == known), other, found)
+    return found.astype(np.int64)
+
+
 def _series(column: Column, values: npt.NDArray[Any]) -> pl.Series:
     if column.kind in {"category", "text"}:
         return pl.Series(column.name, [v or None for v in values.tolist()], dtype=pl.String)
@@ -179,6 +195,7 @@ def _series(column: Column, values: npt.NDArray[Any]) -> pl.Series:
     if column.kind == "boolean":
         return numbers.cast(pl.Boolean)
     if column.kind == "date":
-        moments = (numbers * 86_400e6).round().cast(pl.Int64).cast(pl.Datetime("us"))
+        moments = pl.Series(column.name, _microseconds(values), dtype=pl.Datetime("us"))
+        moments = moments.set(numbers.is_null(), None)
         return moments.cast(pl.Date) if bool((numbers == numbers.floor()).all()) else moments
     return numbers
