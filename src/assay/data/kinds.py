@@ -62,7 +62,7 @@ def _zero_and_one(series: pl.Series) -> bool:
 
 
 def _string_kind(series: pl.Series) -> tuple[ColumnKind, str]:
-    levels = series.value_counts()[series.name]
+    levels = series.unique()
     levels = levels.drop_nulls() if series.null_count() else levels
     if len(levels) == 2 and set(levels.str.to_lowercase()) in _PAIRS:
         return "boolean", ""

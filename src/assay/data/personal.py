@@ -144,16 +144,23 @@ def _by_cells(frame: pl.DataFrame) -> Iterator[PersonalData]:
     texts = _texts(frame)
     step = max(1, _CELLS_AT_ONCE // max(1, frame.height))
     for start in range(0, len(texts), step):
-        part = pl.DataFrame(texts[start : start + step])
-        present = dict(zip(part.columns, part.select(pl.all().count()).row(0), strict=True))
+        own = texts[start : start + step]
+        # By place, not by name: a column may be called like one of the columns made here.
+        part = pl.DataFrame([text.alias(str(place)) for place, text in enumerate(own)])
+        present = {text.name: text.count() for text in own}
         cells = (
             part.unpivot()
             .drop_nulls("value")
+            .with_columns(pl.col("variable").replace_strict(_names(own)))
             .group_by("variable", "value", maintain_order=True)
             .len("rows")
         )
         for pattern in _PATTERNS:
             yield from _matching(cells, pattern, present)
+
+
+def _names(texts: list[pl.Series]) -> dict[str, str]:
+    return {str(place): text.name for place, text in enumerate(texts)}
 
 
 def _texts(frame: pl.DataFrame) -> list[pl.Series]:

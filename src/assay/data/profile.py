@@ -212,7 +212,7 @@ def _top(series: pl.Series, kind: ColumnKind) -> tuple[tuple[str, int], ...]:
         return ()
     counts = (
         (_level(value), rows)
-        for value, rows in series.value_counts().iter_rows()
+        for value, rows in series.alias("level").value_counts().iter_rows()
         if value is not None
     )
     return tuple(nsmallest(TOP, counts, key=lambda pair: (-pair[1], pair[0])))

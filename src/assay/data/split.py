@@ -259,7 +259,9 @@ def _fold_count(
     most = _FOLDS_SMALL if frame.height < SMALL else _FOLDS
     left = np.unique(units.of_row[train]).size
     if kind == "binary":
-        rarer = min(label_text(frame[question.target])[train].value_counts()["count"])
+        rarer = min(
+            label_text(frame[question.target])[train].alias("label").value_counts()["count"]
+        )
         most = min(most, max(rarer, _FEWEST_FOLDS))
     return max(2, min(most, left))
 
@@ -309,7 +311,7 @@ def _how(
     elif units.rows.size < frame.height:
         parts.append("rows that repeat another kept together with it")
     if kind != "regression":
-        counts = label_text(frame[question.target]).value_counts()["count"]
+        counts = label_text(frame[question.target]).alias("label").value_counts()["count"]
         if rare := int((counts < folds).sum()):
             parts.append(
                 f"{rare} {'class has' if rare == 1 else 'classes have'} fewer rows than folds"

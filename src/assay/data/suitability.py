@@ -124,7 +124,7 @@ def _check_classes(usable: pl.DataFrame, question: Question) -> None:
             hint=nearest(question.positive, classes),
             where="assay.yaml: positive",
         )
-    rarer = min(labels.value_counts()["count"])
+    rarer = min(labels.alias("label").value_counts()["count"])
     if rarer < 2:
         raise InvalidTable(
             f"The rarer class of {labels.name!r} has one row.",
