@@ -156,7 +156,8 @@ def conformal_quantile(scores: Float64, coverage: float) -> float | None:
     An interval of this half-width covers a new exchangeable row with at least the chance
     ``coverage`` when scores come from rows the model has not seen (Vovk, Gammerman and Shafer
     2005). Out-of-fold residuals come from the fold models, not the final one, so here coverage is
-    approximate (CV+ of Barber et al. 2021 guarantees ``1 - 2 * (1 - coverage)``).
+    approximate, without a guarantee (the related CV+ of Barber et al. 2021, which is made
+    differently, has ``1 - 2 * (1 - coverage)``).
 
     Examples
     --------
