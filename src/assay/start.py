@@ -13,7 +13,7 @@ import yaml
 from msgspec import structs
 
 from assay.errors import InputError
-from assay.question import Kind, Question
+from assay.question import Groups, Kind, Question
 
 _IGNORED = "reports/\n"
 _TO_ANSWER = {"intended_use", "out_of_scope", "data_source", "data_licence", "budget"}
@@ -70,7 +70,7 @@ def lay_out(
         target=target,
         decision=decision or "Not said yet.",
         owner=owner,
-        affected_groups=tuple({"column": c} for c in affected_groups),  # type: ignore[misc]
+        affected_groups=tuple(Groups(column=c) for c in affected_groups),
         intended_use=intended_use,
         out_of_scope=out_of_scope,
         data_source=data_source,

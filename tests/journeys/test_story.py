@@ -184,3 +184,17 @@ def test_the_documents_are_written(by_cli: dict[str, Any]) -> None:
 def test_running_again_is_a_new_run_of_the_same_story(by_cli: dict[str, Any]) -> None:
     before = by_cli["say"]("runs", "list", "car-price")
     assert [run["state"] for run in before] == ["finished"]
+
+
+def test_the_story_can_be_told_step_by_step(tmp_path: Path) -> None:
+    settings = assay.Settings.load(tmp_path / "home", actor="ana", threads=1)
+    project = assay.Project.open(quick_copy("car-price", tmp_path), settings=settings)
+    acquired = project.data.add()
+    searched = project.search(acquired)
+    assessment = project.assess(searched)
+    assert assessment.subject == searched.graph
+    assert project.decide(assessment).allowed
+    assert project.data.latest() == acquired
+    actions = [entry.action for entry in project.store.ledger.entries("car-price")]
+    assert actions.index("policy recorded") < actions.index("training started")
+    project.store.close()

@@ -120,7 +120,7 @@ def test_a_version_can_be_named_in_several_ways(store: Store, reference: str | i
     assert registry.get(version) is version
 
 
-@pytest.mark.parametrize("reference", ["car-price@7", 7, "churn@1", "hallmarked", ""])
+@pytest.mark.parametrize("reference", ["car-price@7", 7, "churn@1", "halmarked", ""])
 def test_an_unknown_version_is_refused_with_the_nearest(store: Store, reference: str | int) -> None:
     registry, _ = registered(store)
     with pytest.raises(UnknownName):
@@ -217,6 +217,17 @@ def test_only_what_is_open_can_be_accepted(store: Store, name: str) -> None:
     registry, version = registered(store, policy(RULE, OPEN_RULE))
     with pytest.raises(UnknownName, match="rule to accept"):
         registry.approve(version, note="seen", how="test", accept=[name], today=TODAY)
+
+
+def test_without_a_version_that_may_be_served_the_gate_says_so(store: Store) -> None:
+    registry, version = registered(store, policy(RULE))
+    with pytest.raises(GateRefused, match="carries a hallmark"):
+        registry.get("hallmarked")
+    registry.approve(version, note="seen", how="test", today=TODAY)
+    assert registry.get("hallmarked") == version
+    registry.retire(version, reason="old")
+    with pytest.raises(GateRefused, match="carries a hallmark"):
+        registry.get("hallmarked")
 
 
 def test_the_word_all_accepts_every_open_rule_and_lists_them(store: Store) -> None:

@@ -105,7 +105,7 @@ def _ask(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def run(
-    project: ProjectArg = Path(),  # type: ignore[assignment]
+    project: ProjectArg = ".",
     fresh: Annotated[
         bool, typer.Option(help="Start anew, even if a run can be continued.")
     ] = False,
@@ -129,7 +129,7 @@ def run(
     from assay.project import Project
 
     with errors(as_json):
-        opened = Project.open(str(project), progress=progress(as_json=as_json))
+        opened = Project.open(project, progress=progress(as_json=as_json))
         if not as_json:
             pages.show_question(opened)
         done = opened.run(fresh=fresh)
@@ -168,7 +168,7 @@ def _approve(project: Any, done: Any, *, note: str, accept_all: bool, quiet: boo
     done.refresh()
 
 
-def status(project: ProjectArg = Path(), as_json: Json = False) -> None:  # type: ignore[assignment]
+def status(project: ProjectArg = ".", as_json: Json = False) -> None:
     """Show the lifecycle board: each stage's deliverables and checkpoints, done or missing.
 
     Worked out from the record; nothing is ticked by hand.
@@ -178,7 +178,7 @@ def status(project: ProjectArg = Path(), as_json: Json = False) -> None:  # type
     from assay.project import Project
 
     with errors(as_json):
-        board = Project.open(str(project)).status()
+        board = Project.open(project).status()
         if as_json:
             emit_json(board)
             return

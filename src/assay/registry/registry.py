@@ -140,12 +140,19 @@ class Registry:
         ------
         UnknownName
             There is no such version.
+        GateRefused
+            ``"hallmarked"``, and no version may be served.
         """
         if isinstance(version, ModelVersion):
             return version
         known = self.versions()
         if version == "hallmarked":
             known = [v for v in known if self.status(v) == "hallmarked"]
+            if not known:
+                raise GateRefused(
+                    f"No version of {self.project} carries a hallmark that may be used.",
+                    hint=f"See `assay registry list {self.project}`; approve one, or run again.",
+                )
         wanted = version.version if isinstance(version, Approval) else str(version)
         if wanted in {"latest", "hallmarked", self.project} and known:
             return known[-1]
