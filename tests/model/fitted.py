@@ -24,6 +24,7 @@ from assay.model.plan import (
     Input,
     LevelEncoder,
     LinearMember,
+    LogitCalibration,
     MissingEncoder,
     ModelPlan,
     NumberEncoder,
@@ -110,8 +111,9 @@ def fit_cars(kind: str, rows: int = 300, trees: int = 12) -> Fitted:
         output=Output(
             kind=kind,  # type: ignore[arg-type]
             classes=("low", "middle", "high")[:classes] if classes != 2 else ("no", "yes"),
-            slope=1.3 if classes else 1.0,
-            intercept=-0.1 if classes == 2 else 0.0,
+            calibration=LogitCalibration(slope=1.3, intercept=-0.1 if classes == 2 else 0.0)
+            if classes
+            else None,
             interval=0.7,
         ),
     )

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from assay.errors import UnknownColumn
 from assay.model.compile import graph_names
-from assay.model.compile_features import compile_features
+from assay.model.compile_features import Columns, compile_features
 from assay.model.encode import calendar, encode, feature_count, feature_width, name_features
 from assay.model.graph import GraphBuilder, column_value, matrix_value
 from assay.model.plan import (
@@ -60,7 +60,7 @@ class GraphFeatures:
         names = graph_names([i.name for i in INPUTS])
         builder = GraphBuilder()
         plan = _plan(encoders)
-        features = compile_features(builder, plan, names)
+        features = compile_features(Columns(builder, names), plan)
         builder.name_result(features.name, "features")
         width = feature_count(encoders)
         model = builder.serialise(
@@ -80,7 +80,8 @@ class GraphFeatures:
         feeds = {self._names[name]: array for name, array in inputs.items()}
         found: Array = self._session.run(None, feeds)[0]
         single = found.astype(np.float32)
-        assert np.array_equal(single.astype(np.float64), found)  # every value is a float32
+        exact = single.astype(np.float64)
+        assert np.array_equal(exact, found, equal_nan=True)  # every value is a float32
         return single[:, self._position]
 
 
@@ -100,9 +101,11 @@ def _plan(encoders: tuple[Encoder, ...]) -> ModelPlan:
 
 
 def same_bits(one: Array, other: Array) -> bool:
-    """Equal bit for bit, the sign of a zero aside."""
+    """Equal bit for bit, the sign of a zero and the kind of a NaN aside."""
     zero = np.float32(0)
-    return bool(np.array_equal((one + zero).view(np.int32), (other + zero).view(np.int32)))
+    known = ~np.isnan(one)
+    bits = [(a[known] + zero).view(np.int32) for a in (one, other)]
+    return bool(np.array_equal(np.isnan(other), ~known) and np.array_equal(*bits))
 
 
 @pytest.fixture(scope="module")
@@ -171,16 +174,29 @@ def test_the_calendar_is_pythons_on_every_day_of_four_centuries_and_at_the_ends(
     first = date(1600, 1, 1)
     days = np.arange(160_000.0) + first.toordinal() - date(1970, 1, 1).toordinal()
     known = [first + timedelta(days=k) for k in range(160_000)]
-    month, weekday = calendar(days)
-    assert month.tolist() == [d.month for d in known]
-    assert weekday.tolist() == [d.weekday() for d in known]
-    month, weekday = calendar(np.array([-np.inf, -719_162.0, 2_932_896.0, 1e300]))
-    assert month.tolist() == [1, 1, 12, 12]
-    assert weekday.tolist() == [date.min.weekday()] * 2 + [date.max.weekday()] * 2
+    parts = calendar(days)
+    assert parts["year"].tolist() == [d.year for d in known]
+    assert parts["month"].tolist() == [d.month for d in known]
+    assert parts["day"].tolist() == [d.day for d in known]
+    assert parts["weekday"].tolist() == [d.weekday() for d in known]
+    assert parts["day_of_year"].tolist() == [d.timetuple().tm_yday for d in known]
+    ends = calendar(np.array([-np.inf, -719_162.0, 2_932_896.0, 1e300]))
+    assert ends["month"].tolist() == [1, 1, 12, 12]
+    assert ends["weekday"].tolist() == [date.min.weekday()] * 2 + [date.max.weekday()] * 2
+
+
+def test_hours_are_those_of_the_clock_to_the_microsecond() -> None:
+    start, epoch = datetime(2026, 3, 28), datetime(1970, 1, 1)
+    steps = [timedelta(hours=h, microseconds=m) for h in range(48) for m in (-1, 0, 1)]
+    moments = [start + step for step in steps]
+    microseconds = np.array([(m - epoch) // timedelta(microseconds=1) for m in moments], float)
+    hours = calendar(microseconds / 86_400_000_000.0)["hour"]
+    assert hours.tolist() == [m.hour for m in moments]
 
 
 def test_the_graphs_calendar_is_the_references_in_a_whole_cycle_and_at_the_ends() -> None:
-    encoders = (DateEncoder(column="when", fill=5.0),)
+    parts = ("month", "weekday", "year", "day", "day_of_year", "hour")
+    encoders = (DateEncoder(column="when", fill=5.0, parts=parts),)
     ends = [np.nan, np.inf, -np.inf, -719_162.5, 2_932_896.9, 1e300, -1e300]
     days = np.concatenate([np.arange(-73_000.0, 73_500.0) + 0.25, ends])[:, None]
     inputs = {

@@ -16,7 +16,15 @@ from assay.model.compile import compile_plan
 from assay.model.encode import encode
 from assay.model.inputs import graph_inputs
 from assay.model.parity import prove_parity
-from assay.model.plan import Encoder, Input, ModelPlan, NumberEncoder, Output, TreesMember
+from assay.model.plan import (
+    Encoder,
+    Input,
+    LogitCalibration,
+    ModelPlan,
+    NumberEncoder,
+    Output,
+    TreesMember,
+)
 from assay.model.reference import predict_plan
 from assay.model.scorer import Scorer
 
@@ -205,7 +213,8 @@ def test_subnormal_numbers_are_not_flushed_to_zero() -> None:
 def test_calibration_magnifies_no_rounding(leaving_cars: Fitted) -> None:
     """A smooth slope on the logit moves 1e-7 by about 1e-7; a step function would not."""
     cars = leaving_cars
-    output = dataclasses.replace(cars.plan.output, slope=3.0)
+    calibration = LogitCalibration(slope=3.0)
+    output = dataclasses.replace(cars.plan.output, calibration=calibration)
     plan = dataclasses.replace(cars.plan, output=output)
     inputs = graph_inputs(plan.inputs, cars.frame)
     found = Scorer(compile_plan(plan)).score(inputs).prediction

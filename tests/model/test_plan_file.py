@@ -17,7 +17,7 @@ from .made_plans import random_plan
 
 
 def same(one: ModelPlan, other: ModelPlan) -> bool:
-    return compile_plan(one) == compile_plan(other) and one.encoders == other.encoders
+    return compile_plan(one) == compile_plan(other) and plan_to_bytes(one) == plan_to_bytes(other)
 
 
 def test_a_plan_comes_back(cars: Fitted) -> None:
@@ -78,3 +78,22 @@ def test_an_unsound_plan_is_refused(priced_cars: Fitted) -> None:
     broken = dataclasses.replace(priced_cars.plan, weights=(1.0,))
     with pytest.raises(InputError, match="one weight a member"):
         plan_from_bytes(plan_to_bytes(broken))
+
+
+def test_a_plan_of_the_first_format_still_opens(leaving_cars: Fitted) -> None:
+    """It kept slope and intercept of the calibration in the output itself."""
+    body = plan_to_bytes(leaving_cars.plan)
+    with np.load(io.BytesIO(body)) as file:
+        arrays = {name: file[name] for name in file.files}
+    tree = json.loads(arrays.pop("plan").tobytes())
+    tree["format"] = 1
+    output = tree["plan"]["output"]
+    calibration = output.pop("calibration")
+    for name in ("power", "center", "scale", "labels", "names", "sorted_names"):
+        del output[name]
+    del tree["plan"]["stack"]
+    output |= {"slope": calibration["slope"], "intercept": calibration["intercept"]}
+    old = io.BytesIO()
+    text = np.frombuffer(json.dumps(tree).encode(), dtype=np.uint8)
+    np.savez(old, allow_pickle=False, plan=text, **arrays)
+    assert same(plan_from_bytes(old.getvalue()), leaving_cars.plan)

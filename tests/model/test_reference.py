@@ -10,6 +10,7 @@ from assay.model.inputs import graph_inputs
 from assay.model.plan import (
     Input,
     LinearMember,
+    LogitCalibration,
     ModelPlan,
     NumberEncoder,
     Output,
@@ -86,7 +87,9 @@ def test_a_hand_worked_logarithm() -> None:
 
 
 def test_binary_calibration_is_on_the_logit() -> None:
-    output = Output(kind="binary", classes=("n", "y"), slope=0.7, intercept=0.4)
+    output = Output(
+        kind="binary", classes=("n", "y"), calibration=LogitCalibration(slope=0.7, intercept=0.4)
+    )
     p = np.array([[0.02], [0.5], [0.97]])
     expected = expit(0.7 * np.log(p / (1 - p)) + 0.4)[:, 0]
     np.testing.assert_allclose(calibrate(output, p)[:, 1], expected)
@@ -96,7 +99,9 @@ def test_binary_calibration_is_on_the_logit() -> None:
 
 
 def test_multiclass_calibration_is_a_temperature() -> None:
-    output = Output(kind="multiclass", classes=("a", "b", "c"), slope=2.0)
+    output = Output(
+        kind="multiclass", classes=("a", "b", "c"), calibration=LogitCalibration(slope=2.0)
+    )
     p = np.array([[0.5, 0.3, 0.2], [1.0, 0.0, 0.0]])
     squared = p[0] ** 2 / np.sum(p[0] ** 2)
     found = calibrate(output, p)

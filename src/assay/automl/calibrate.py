@@ -15,7 +15,7 @@ from assay.automl.family import Answers, Task
 from assay.automl.metrics import METRICS
 from assay.automl.problem import Rows
 from assay.model.answer import Answer
-from assay.model.plan import Float64, ModelPlan, Output
+from assay.model.plan import Float64, LogitCalibration, ModelPlan, Output
 from assay.model.reference import SMALLEST_PROBABILITY, combine
 from assay.model.reference import calibrate as apply_calibration
 
@@ -50,7 +50,8 @@ class Finish:
             return replace(output, interval=conformal_quantile(errors, self.coverage))
         if self.calibrated:
             slope, intercept = fit_calibration(mean, truth)
-            output = replace(output, slope=slope, intercept=intercept)
+            calibration = LogitCalibration(slope=slope, intercept=intercept)
+            output = replace(output, calibration=calibration)
         chances = apply_calibration(output, mean)
         missed = 1 - chances[np.arange(len(truth)), truth.astype(np.int64)]
         output = replace(output, interval=conformal_quantile(missed, self.coverage))

@@ -21,14 +21,19 @@ class Answer:
     ----------
     prediction : ndarray of float64, shape (n,)
         Regression: the value, in the target's unit. Binary: the probability of ``classes[1]``.
-        Multiclass: the position of the label in ``classes``.
+        Multiclass and clusters: the position of the label. Anomaly: the score, larger is
+        stranger. Vector: the first of ``values``.
     probabilities : ndarray of float64, shape (n, n_classes), or None
         Calibrated; rows sum to 1. None for regression.
-    lower, upper : ndarray of float64, shape (n,), or None
-        Regression: the prediction interval at the model's coverage. None for classification,
-        and where there were too few rows to calibrate one.
+    lower, upper : ndarray of float64, shape (n,) or (n, n_names), or None
+        Regression and vector: the prediction interval at the model's coverage. None for other
+        kinds, and where there were too few rows to calibrate one.
     label : ndarray of int64, shape (n,), or None
-        Position in ``classes``. None for regression.
+        Position in ``classes`` or in ``names``; anomaly: 1 for strange. None for regression.
+    values : ndarray of float64, shape (n, n_names), or None
+        Vector: the targets, quantiles or components. Clusters: each cluster's score.
+    names : tuple of str
+        Of the columns of ``values``.
     sets : ndarray of bool, shape (n, n_classes), or None
         Classification: the prediction set at the model's coverage, that is the classes whose
         probability is at least 1 - q for the conformal threshold q. None without a threshold.
@@ -42,7 +47,9 @@ class Answer:
     upper: Float64 | None = None
     label: Int64 | None = None
     sets: Bool | None = None
+    values: Float64 | None = None
     classes: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 def regression_answer(
@@ -72,3 +79,26 @@ def class_answer(
         sets=None if interval is None else probabilities >= 1.0 - interval,
         classes=classes,
     )
+
+
+def vector_answer(
+    values: Float64,
+    lower: Float64 | None = None,
+    upper: Float64 | None = None,
+    *,
+    names: tuple[str, ...],
+) -> Answer:
+    """Answer of several numbers a row, (n, n_names)."""
+    return Answer(
+        prediction=values[:, 0].copy(), values=values, lower=lower, upper=upper, names=names
+    )
+
+
+def cluster_answer(scores: Float64, label: Int64, *, names: tuple[str, ...]) -> Answer:
+    """Answer of a clustering: a score a cluster, and the position of the largest."""
+    return Answer(prediction=label.astype(np.float64), label=label, values=scores, names=names)
+
+
+def anomaly_answer(score: Float64, label: Int64) -> Answer:
+    """Answer of an anomaly detector: a score, and 1 where it reaches the threshold."""
+    return Answer(prediction=score, label=label)

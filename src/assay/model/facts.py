@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from assay.errors import InvalidFile
-from assay.question import Kind
+from assay.model.plan import ClassLabel, OutputKind
 from assay.records import Record, canonical
 
-FORMAT = 1
+FORMAT = 2
 """Of the graph's inputs, outputs and facts; raised when a scorer must read them otherwise."""
+
+Form = Literal["columns", "codes"]
 
 _PREFIX = "assay."
 
 
 class GraphColumn(Record, frozen=True, kw_only=True):
-    """One column the graph takes, and the graph's own name for it."""
+    """One column the model reads, and the graph's own name for it (empty in coded form)."""
 
     name: str
     kind: Literal["number", "category"]
@@ -29,7 +31,7 @@ class GraphColumn(Record, frozen=True, kw_only=True):
 class GraphFacts(Record, frozen=True, kw_only=True):
     """Stored in the ONNX model's metadata, one entry per field, each as JSON."""
 
-    kind: Kind
+    kind: OutputKind
     classes: tuple[str, ...]
     coverage: float
     interval: float | None
@@ -37,6 +39,15 @@ class GraphFacts(Record, frozen=True, kw_only=True):
     inputs: tuple[GraphColumn, ...]
     features: tuple[str, ...]
     families: tuple[str, ...]
+    labels: tuple[ClassLabel, ...] = ()
+    """The classes as the user's own values, where they are no strings."""
+    names: tuple[str, ...] = ()
+    """Of a vector's numbers, or of the clusters."""
+    form: Form = "columns"
+    coding: dict[str, Any] = {}
+    """Coded form: how columns become codes; see `assay.model.coding`."""
+    cells_a_row: int = 0
+    """Numbers a row in the widest step, where a step is wider than the features."""
     format: int = FORMAT
 
     def to_metadata(self) -> dict[str, str]:

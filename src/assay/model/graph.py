@@ -13,6 +13,8 @@ from assay.errors import InputError
 from assay.model.plan import Array
 
 ML = "ai.onnx.ml"
+MICROSOFT = "com.microsoft"
+"""Operators that ONNX Runtime adds, in its browser build too: tokens and hashes of texts."""
 OPSET = 21
 IR_VERSION = 10
 INTERNAL = "/"
@@ -26,12 +28,23 @@ class GraphBuilder:
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[onnx.TensorProto] = []
         self._results: dict[str, str] = {}
+        self._declared: list[onnx.ValueInfoProto] = []
 
     def constant(self, values: Array) -> str:
         """Name of a constant."""
         name = f"{INTERNAL}c{len(self._constants)}"
         self._constants.append(numpy_helper.from_array(values, name))
         return name
+
+    def pick(self, name: str, places: Sequence[int], *, width: int) -> str:
+        """Some columns of a matrix of ``width``; all of them in order is the matrix itself."""
+        first, count = places[0], len(places)
+        if list(places) != list(range(first, first + count)):
+            return self.node("Gather", name, self.constant(np.array(places, np.int64)), axis=1)
+        if count == width:
+            return name
+        ends = (self.axis(first), self.axis(first + count), self.axis(1))
+        return self.node("Slice", name, *ends)
 
     def number(self, value: float) -> str:
         """Name of a constant double."""
@@ -55,6 +68,15 @@ class GraphBuilder:
             helper.make_node(op, inputs, names, name=f"{op}{number}", domain=domain, **attributes)
         )
         return names
+
+    def foreign(self, op: str, name: str, element: int, shape: Sequence[str], **how: Any) -> str:
+        """Name of the result of an operator of ONNX Runtime's own.
+
+        The checker does not know such operators, so what they give is declared.
+        """
+        result = self.node(op, name, domain=MICROSOFT, **how)
+        self._declared.append(helper.make_tensor_value_info(result, element, shape))
+        return result
 
     def concat(self, parts: Sequence[str], *, axis: int = 1) -> str:
         """Parts side by side; a single part as it is."""
@@ -82,11 +104,19 @@ class GraphBuilder:
             node.input[:] = [self._results.get(name, name) for name in node.input]
             node.output[:] = [self._results.get(name, name) for name in node.output]
         graph = helper.make_graph(
-            self._nodes, "assay", inputs, outputs, initializer=self._constants
+            self._nodes,
+            "assay",
+            inputs,
+            outputs,
+            initializer=self._constants,
+            value_info=self._declared,
         )
+        opsets = {"": OPSET, ML: ml_opset}
+        if any(node.domain == MICROSOFT for node in self._nodes):
+            opsets[MICROSOFT] = 1
         model = helper.make_model(
             graph,
-            opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid(ML, ml_opset)],
+            opset_imports=[helper.make_opsetid(*opset) for opset in opsets.items()],
             ir_version=IR_VERSION,
             producer_name="assay",
             doc_string=description,
@@ -100,6 +130,11 @@ def column_value(name: str, kind: str) -> onnx.ValueInfoProto:
     """Declares a column: ``number`` double [N, 1], ``category`` string [N, 1]."""
     element = TensorProto.STRING if kind == "category" else TensorProto.DOUBLE
     return helper.make_tensor_value_info(name, element, ["N", 1])
+
+
+def codes_value(name: str, width: int) -> onnx.ValueInfoProto:
+    """Declares the matrix of codes: double [N, width]."""
+    return helper.make_tensor_value_info(name, TensorProto.DOUBLE, ["N", width])
 
 
 def vector_value(name: str, element: int) -> onnx.ValueInfoProto:

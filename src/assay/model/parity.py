@@ -1,8 +1,8 @@
-"""The proof that the graph, the plan and the fitted model give the same answers."""
+"""The proof that graphs, plan and fitted model give the same answers, on every engine at hand."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,8 +15,8 @@ from assay.model.adversarial import MAX_CELLS, Rows, value_cases
 from assay.model.answer import Answer
 from assay.model.encode import encode
 from assay.model.inputs import graph_inputs, row_count
-from assay.model.plan import Array, Float32, Float64, ModelPlan
-from assay.model.reference import combine, member_predictions
+from assay.model.plan import Array, Bool, Float32, Float64, ModelPlan, NeighboursMember
+from assay.model.reference import combine, member_predictions, neighbour_ties
 from assay.model.scorer import Scorer
 from assay.model.split_rows import MAX_SPLITS, split_rows
 from assay.records import Record, digest
@@ -29,6 +29,11 @@ REAL_ROWS = 10_000
 Native = Callable[[Float32], Sequence[Array]]
 """From the plan's features to each member's prediction by the library that fitted it, after
 its link, shape (n, n_outputs), in the plan's order."""
+
+Engine = Callable[[Mapping[str, Array]], Answer]
+"""Something else that answers rows of columns: the coded graph, a browser's runtime."""
+
+CODED = "coded graph"
 
 
 class ParityCase(Record, frozen=True, kw_only=True):
@@ -44,6 +49,8 @@ class ParityCase(Record, frozen=True, kw_only=True):
     """The column that was set in the worst row; empty for rows as they came."""
     left_out: int = 0
     """Values of columns that were not tried, because the table is too wide."""
+    ties: int = 0
+    """Rows that were not compared: it is left to rounding which neighbour is their last."""
 
 
 class ParityReport(Record, frozen=True, kw_only=True):
@@ -55,6 +62,12 @@ class ParityReport(Record, frozen=True, kw_only=True):
     limit: float
     graph: str
     """Digest of the graph."""
+    coded: str = ""
+    """Digest of the graph in coded form; empty where there is none."""
+    engines: tuple[str, ...] = ()
+    """What was compared with the graph, beside the plan and the fitted model."""
+    not_examined: tuple[str, ...] = ()
+    """What was not compared, and why."""
     opset: int
     ml_opset: int
     splits: int
@@ -65,9 +78,17 @@ class ParityReport(Record, frozen=True, kw_only=True):
 
 
 def prove_parity(
-    plan: ModelPlan, graph: bytes, frame: pl.DataFrame, native: Native, *, seed: int = 0
+    plan: ModelPlan,
+    graph: bytes,
+    frame: pl.DataFrame,
+    native: Native,
+    *,
+    coded: bytes = b"",
+    engines: Mapping[str, Engine] | None = None,
+    not_examined: Sequence[str] = (),
+    seed: int = 0,
 ) -> ParityReport:
-    """Compare the graph, the plan evaluated in NumPy, and the fitted model itself.
+    """Compare the graph, the plan evaluated in NumPy, the fitted model itself, and engines.
 
     Parameters
     ----------
@@ -79,6 +100,12 @@ def prove_parity(
         sample is compared.
     native : callable
         From features to the members' own predictions; see `Native`.
+    coded : bytes, optional
+        The same plan in coded form.
+    engines : mapping of str to callable, optional
+        Whatever else answers rows and must agree, by name.
+    not_examined : sequence of str
+        What could not be compared here, and why; kept in the report.
     seed : int
         Chooses the real rows into which special values are set.
 
@@ -97,10 +124,10 @@ def prove_parity(
 
     Notes
     -----
-    Cases: the real rows; missing and empty cells, unseen categories, every category, extreme
-    numbers, bounds and days, in each column; and both sides of the splits of trees. Values
-    are compared relative to themselves, or to the typical value on the real rows where that is
-    larger.
+    Cases: the real rows; missing and empty cells, unseen categories, every category, texts,
+    extreme numbers, bounds and days, in each column; two columns at once where an encoder reads
+    two; and both sides of the splits of trees. Values are compared relative to themselves, or
+    to the typical value on the real rows where that is larger.
     """
     if frame.is_empty():
         raise InvalidTable("Parity needs at least one real row.", hint="Pass training rows.")
@@ -110,7 +137,9 @@ def prove_parity(
     cases = [_as_they_came(real), *value_cases(plan, real, seed=seed)]
     if splits.tried:
         cases.append(splits.rows)
-    judge = _Judge(plan, scorer, native, _typical(scorer.score(real)))
+    others = {CODED: Scorer(coded).score} if coded else {}
+    others |= engines or {}
+    judge = _Judge(plan, scorer, native, others, _typical(scorer.score(real)))
     results = tuple(judge.compare(case) for case in cases)
     opsets = {o.domain: o.version for o in onnx.load_model_from_string(graph).opset_import}
     return ParityReport(
@@ -119,6 +148,9 @@ def prove_parity(
         ok=True,
         limit=LIMIT,
         graph=digest(graph),
+        coded=digest(coded) if coded else "",
+        engines=tuple(others),
+        not_examined=tuple(not_examined),
         opset=opsets[""],
         ml_opset=opsets["ai.onnx.ml"],
         splits=splits.splits,
@@ -136,6 +168,7 @@ class _Judge:
     plan: ModelPlan
     scorer: Scorer
     native: Native
+    engines: Mapping[str, Engine]
     typical: float
 
     def compare(self, case: Rows) -> ParityCase:
@@ -148,14 +181,15 @@ class _Judge:
         pairs = {
             "the graph and the plan": (graph, by_plan),
             "the graph and the fitted model": (graph, by_library),
-        }
+        } | {f"the graph and the {n}": (graph, run(case.inputs)) for n, run in self.engines.items()}
+        ties = self._ties(features)
         worst, column = 0.0, ""
         for names, (one, other) in pairs.items():
-            gaps = self._gaps(one, other)
+            gaps = np.where(ties, 0.0, self._gaps(one, other))
             row = int(gaps.argmax())
             if not gaps[row] <= LIMIT:
                 raise self._failed(case, names, row, float(gaps[row]))
-            changed = self._label_changes(one, other)
+            changed = self._label_changes(one, other) & ~ties
             if changed.any():
                 raise self._relabelled(case, names, int(changed.argmax()), int(changed.sum()))
             if gaps[row] > worst:
@@ -168,7 +202,13 @@ class _Judge:
             label_changes=0,
             column=column,
             left_out=case.left_out,
+            ties=int(ties.sum()),
         )
+
+    def _ties(self, features: Float32) -> Bool:
+        near = [m for m in self.plan.members if isinstance(m, NeighboursMember)]
+        found = [neighbour_ties(member, features) for member in near]
+        return np.asarray(np.any([np.zeros(len(features), dtype=bool), *found], axis=0))
 
     def _fitted(self, features: Float32, described: list[Float64]) -> list[Array]:
         fitted = [np.asarray(p, dtype=np.float64) for p in self.native(features)]
@@ -186,21 +226,26 @@ class _Judge:
         else:
             values = zip(_values(one), _values(other), strict=True)
             with np.errstate(invalid="ignore"):
-                gaps = np.max([self._relative(a, b) for a, b in values], axis=0)
+                gaps = np.max([self._relative(a, b).max(axis=1) for a, b in values], axis=0)
         return np.where(np.isfinite(gaps), gaps, np.inf)
 
     def _relative(self, one: Float64, other: Float64) -> Float64:
         return np.asarray(np.abs(one - other) / np.maximum(np.abs(other), self.typical))
 
-    def _label_changes(self, one: Answer, other: Answer) -> Array:
-        if one.label is None or other.label is None or other.probabilities is None:
+    def _label_changes(self, one: Answer, other: Answer) -> Bool:
+        if one.label is None or other.label is None:
             return np.zeros(len(one.prediction), dtype=bool)
-        if len(other.classes) == 2:
-            tie = np.abs(other.prediction - self.plan.output.threshold) <= LIMIT
-        else:
-            ordered = np.sort(other.probabilities, axis=1)
-            tie = ordered[:, -1] - ordered[:, -2] <= LIMIT
-        return np.asarray((one.label != other.label) & ~tie)
+        return np.asarray((one.label != other.label) & ~self._is_tie(other))
+
+    def _is_tie(self, answer: Answer) -> Bool:
+        """Where the label hangs on less than the limit."""
+        scores = answer.values if answer.probabilities is None else answer.probabilities
+        if scores is None or len(answer.classes) == 2:
+            room = LIMIT * (1.0 if answer.classes else self.typical)
+            return np.asarray(np.abs(answer.prediction - self.plan.output.threshold) <= room)
+        ordered = np.sort(scores, axis=1)
+        room = LIMIT * (1.0 if answer.classes else self.typical)
+        return np.asarray(ordered[:, -1] - ordered[:, -2] <= room)
 
     def _failed(self, case: Rows, names: str, row: int, gap: float) -> ParityFailed:
         by = f"differ by {gap:.2g}" if np.isfinite(gap) else "are not both finite numbers"
@@ -232,13 +277,15 @@ def _as_they_came(real: dict[str, Array]) -> Rows:
 
 
 def _values(answer: Answer) -> list[Float64]:
-    values = (answer.prediction, answer.lower, answer.upper)
-    return [v for v in values if v is not None]
+    """The numbers of an answer, each (n, width)."""
+    main = answer.prediction if answer.values is None else answer.values
+    parts = (main, answer.lower, answer.upper)
+    return [part.reshape(len(part), -1) for part in parts if part is not None]
 
 
 def _typical(answer: Answer) -> float:
     """Median size of the predictions that are not 0; 1 where all are."""
-    sizes = np.abs(answer.prediction)
+    sizes = np.abs(answer.prediction if answer.values is None else answer.values)
     return float(np.median(sizes[sizes > 0])) if np.any(sizes > 0) else 1.0
 
 

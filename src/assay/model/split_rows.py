@@ -15,12 +15,12 @@ import numpy.typing as npt
 from assay.model.adversarial import (
     RowMaker,
     Rows,
-    by_column,
     calendar_year,
     column_levels,
     unseen_words,
 )
-from assay.model.encode import encode, feature_columns
+from assay.model.coding import LETTERS
+from assay.model.encode import encode, feature_columns, feature_width
 from assay.model.plan import (
     Array,
     DateEncoder,
@@ -29,10 +29,14 @@ from assay.model.plan import (
     Float64,
     ModelPlan,
     NumberEncoder,
+    PairEncoder,
     TreesMember,
+    columns_of,
 )
 
 MAX_SPLITS = 3_000
+NEAR_ROWS = 8
+"""Places of a group of columns in which cells around a threshold are tried."""
 POOL_VALUES = 1_000
 """Real values and thresholds of a column that may be set to reach a split, at most of each."""
 
@@ -48,11 +52,21 @@ class SplitRows:
 
 @dataclass(frozen=True)
 class _Condition:
-    """``feature <= threshold`` if ``left``, else the contrary; ``feature`` is the plan's."""
+    """To go left at a split if ``left``, else right; ``feature`` is the plan's."""
 
     feature: int
     threshold: np.float32
     left: bool
+    missing_left: bool = False
+    members: Float32 | None = None
+    """The set that is asked for, in place of the threshold."""
+
+    def holds(self, values: Float32) -> npt.NDArray[np.bool_]:
+        """For which values of the feature it holds."""
+        left = values <= self.threshold
+        if self.members is not None:
+            left = np.isin(values, self.members)
+        return np.asarray(np.where(np.isnan(values), self.missing_left, left) == self.left)
 
 
 @dataclass(frozen=True)
@@ -69,8 +83,9 @@ def split_rows(
     """Rows on both sides of the splits of a plan's trees.
 
     Up to ``most`` splits are chosen, spread over all features, different thresholds first.
-    Each gives three rows: the encoded threshold itself, the last double that still rounds to
-    it, and the first that does not.
+    Each gives rows beside the threshold: the threshold itself, the last double that still
+    rounds to it, the first that does not; or categories within and without; and a missing cell
+    where one can get there.
     """
     rng = np.random.default_rng(seed)
     forest = _Forest(plan)
@@ -87,9 +102,9 @@ def split_rows(
         if changes is None or sides is None:
             continue
         tried += 1
-        column = pools.columns[split.own.feature]
-        for value in sides:
-            maker.add(base, column, {**changes, column: value})
+        column = pools.groups[split.own.feature][0]
+        for cells in sides:
+            maker.add(base, column, {**changes, **cells})
     return SplitRows(maker.rows("splits of trees"), forest.count, tried)
 
 
@@ -135,104 +150,166 @@ class _Forest:
         return _Split(own, path)
 
 
+Group = tuple[str, ...]
+"""Columns whose features hang together, for some encoder reads two of them."""
+
+
 @dataclass(frozen=True)
 class _Pool:
-    """Values that a column may take, and the features they make."""
+    """Cells that the columns of a group may hold together, and the features they make."""
 
     encoders: list[Encoder]
     first: dict[int, int]
     """From the plan's number of a feature to its place in ``features``."""
-    values: Array
+    cells: dict[str, Array]
     features: Float32
 
     def fits(self, path: list[_Condition]) -> npt.NDArray[np.bool_]:
-        """Which values meet all conditions on this column."""
-        holds = np.ones(len(self.values), dtype=bool)
+        """Which cells meet all conditions on this group."""
+        holds = np.ones(len(self.features), dtype=bool)
         for condition in path:
             if condition.feature in self.first:
                 own = self.features[:, self.first[condition.feature]]
-                holds &= (own <= condition.threshold) == condition.left
+                holds &= condition.holds(own)
         return holds
 
-    def with_neighbours(self, split: _Condition) -> _Pool:
-        """This pool and, for a number, the doubles on and around the split's threshold."""
-        encoder = self._number_encoder(split.feature)
-        if encoder is None:
-            return self
-        near = _neighbours(split.threshold) + encoder.offset
-        values = np.concatenate([near, self.values])
-        features = np.concatenate([_encode(self.encoders, near), self.features])
-        return _Pool(self.encoders, self.first, values, features)
+    def changes(self, place: int) -> dict[str, object]:
+        """The cells at one place."""
+        return {name: column[place] for name, column in self.cells.items()}
 
-    def _number_encoder(self, feature: int) -> NumberEncoder | None:
-        start = 0
-        for encoder in self.encoders:
-            if self.first[feature] == start and isinstance(encoder, NumberEncoder):
-                return encoder
-            start += len(feature_columns([encoder]))
-        return None
+    def with_neighbours(self, split: _Condition) -> _Pool:
+        """This pool and, for a number, the cells on and around the split's threshold."""
+        encoder = self._encoder(split.feature)
+        if split.members is not None or not isinstance(encoder, (NumberEncoder, PairEncoder)):
+            return self
+        near = self._near(encoder, split)
+        cells = {name: np.concatenate([near[name], self.cells[name]]) for name in self.cells}
+        return _Pool(self.encoders, self.first, cells, _encode(self.encoders, cells))
+
+    def _near(self, encoder: NumberEncoder | PairEncoder, split: _Condition) -> dict[str, Array]:
+        """Cells as they are in some places, but for those that make the feature."""
+        around = _neighbours(split.threshold)
+        if isinstance(encoder, NumberEncoder):
+            exact = {encoder.column: around + encoder.offset}
+        else:
+            neutral = 1.0 if encoder.operation in ("multiply", "divide") else 0.0
+            exact = {encoder.columns[0]: around, encoder.columns[1]: np.full_like(around, neutral)}
+        rest = [name for name in self.cells if name not in exact]
+        bases = np.arange(min(NEAR_ROWS, len(self.features)) if rest else 1)
+        cells = {name: np.tile(values, len(bases)) for name, values in exact.items()}
+        return cells | {name: np.repeat(self.cells[name][bases], len(around)) for name in rest}
+
+    def _encoder(self, feature: int) -> Encoder:
+        place = self.first[feature]
+        starts = np.cumsum([0, *(feature_width(e) for e in self.encoders)])
+        return self.encoders[int(np.searchsorted(starts, place, side="right")) - 1]
 
 
 @dataclass(frozen=True)
 class _Pools:
-    columns: tuple[str, ...]
-    """The column of each feature."""
-    by_column: dict[str, _Pool]
+    groups: tuple[Group, ...]
+    """The group of each feature."""
+    by_group: dict[Group, _Pool]
 
 
 def _reach(split: _Split, base: Float32, pools: _Pools) -> dict[str, object] | None:
-    """What to change in the base row's other columns; None where no value is known to do."""
+    """What to change in the base row's other groups; None where no value is known to do."""
     changes: dict[str, object] = {}
-    own = pools.columns[split.own.feature]
-    broken = [c for c in split.path if bool(base[c.feature] <= c.threshold) != c.left]
-    for column in dict.fromkeys(pools.columns[c.feature] for c in broken):
-        if column == own:
+    own = pools.groups[split.own.feature]
+    broken = [c for c in split.path if not c.holds(base[c.feature : c.feature + 1])[0]]
+    for group in dict.fromkeys(pools.groups[c.feature] for c in broken):
+        if group == own:
             continue
-        pool = pools.by_column[column]
+        pool = pools.by_group[group]
         fitting = np.flatnonzero(pool.fits(split.path))
         if not len(fitting):
             return None
-        changes[column] = pool.values[fitting[len(fitting) // 2]]
+        changes |= pool.changes(int(fitting[len(fitting) // 2]))
     return changes
 
 
-def _sides(split: _Split, pools: _Pools) -> list[object] | None:
-    """Values of the split's column just left and just right of it; None where a side is empty."""
-    pool = pools.by_column[pools.columns[split.own.feature]].with_neighbours(split.own)
+def _sides(split: _Split, pools: _Pools) -> list[dict[str, object]] | None:
+    """Cells just left and just right of the split; None where a side is empty."""
+    pool = pools.by_group[pools.groups[split.own.feature]].with_neighbours(split.own)
     fitting = np.flatnonzero(pool.fits(split.path))
     own = pool.features[fitting, pool.first[split.own.feature]]
-    left, right = own <= split.own.threshold, own > split.own.threshold
-    if not left.any() or not right.any():
+    left = split.own.holds(own)
+    if not left.any() or left.all():
         return None
-    last = fitting[left][own[left] == own[left].max()]
-    next_ = fitting[right][own[right].argmin()]
-    return [pool.values[last[0]], pool.values[last[-1]], pool.values[next_]]
+    finite = ~np.isnan(own)
+    lower, upper = left & finite, ~left & finite
+    chosen = []
+    if lower.any():
+        last = fitting[lower][own[lower] == own[lower].max()]
+        chosen += [last[0], last[-1]]
+    if upper.any():
+        chosen.append(fitting[upper][own[upper].argmin()])
+    chosen += fitting[~finite][:1].tolist()
+    return [pool.changes(int(place)) for place in chosen]
 
 
 def _pools(
     plan: ModelPlan, real: Mapping[str, Array], forest: _Forest, rng: np.random.Generator
 ) -> _Pools:
-    """Values that each column with splits may take; other columns stay as they came."""
-    columns = feature_columns(plan.encoders)
-    features_of: dict[str, list[int]] = {}
-    for feature, column in enumerate(columns):
-        features_of.setdefault(column, []).append(feature)
-    splitting = {columns[feature] for feature in np.unique(forest.feature)}
-    encoders_of = by_column(plan)
+    """Cells that each group with splits may hold; other columns stay as they came."""
+    group_of = _groups(plan)
+    groups = tuple(group_of[columns[0]] for columns in feature_columns(plan.encoders))
+    features_of: dict[Group, list[int]] = {}
+    for feature, group in enumerate(groups):
+        features_of.setdefault(group, []).append(feature)
+    kinds = {item.name: item.kind for item in plan.inputs}
     pools = {}
-    for item in plan.inputs:
-        if item.name not in splitting:
-            continue
-        features, encoders = features_of[item.name], encoders_of[item.name]
-        known = real[item.name].ravel()
-        if item.kind == "number":
-            values = _number_values(encoders, known, forest, features, rng)
-        else:
-            levels = column_levels(encoders)
-            values = np.array(["", *levels, unseen_words(levels)[0]], dtype=object)
-        places = {f: place for place, f in enumerate(features)}
-        pools[item.name] = _Pool(encoders, places, values, _encode(encoders, values))
-    return _Pools(columns, pools)
+    for group in dict.fromkeys(groups[feature] for feature in np.unique(forest.feature)):
+        encoders = [e for e in plan.encoders if columns_of(e)[0] in group]
+        cells = {}
+        for name in group:
+            own = [e for e in encoders if columns_of(e) == (name,)]
+            known = real[name].ravel()
+            if kinds[name] == "number":
+                cells[name] = _number_values(own, known, forest, features_of[group], rng)
+            else:
+                cells[name] = _words(encoders, name, known, rng)
+        cells = _together(cells, {n: real[n].ravel() for n in group}, rng)
+        places = {f: place for place, f in enumerate(features_of[group])}
+        pools[group] = _Pool(encoders, places, cells, _encode(encoders, cells))
+    return _Pools(groups, pools)
+
+
+def _groups(plan: ModelPlan) -> dict[str, Group]:
+    """The group of each column."""
+    group: dict[str, Group] = {item.name: (item.name,) for item in plan.inputs}
+    for encoder in plan.encoders:
+        joined = tuple(dict.fromkeys(n for c in columns_of(encoder) for n in group[c]))
+        group |= dict.fromkeys(joined, joined)
+    return group
+
+
+def _together(
+    cells: dict[str, Array], real: dict[str, Array], rng: np.random.Generator
+) -> dict[str, Array]:
+    """Cells of several columns side by side: each value in a real row, and values at random."""
+    if len(cells) == 1:
+        return cells
+    count = len(next(iter(real.values())))
+    parts: dict[str, list[Array]] = {name: [] for name in cells}
+    for meant, values in cells.items():
+        bases = rng.integers(count, size=len(values))
+        for name in cells:
+            parts[name].append(values if name == meant else real[name][bases])
+    for name, values in cells.items():
+        parts[name].append(rng.choice(values, POOL_VALUES))
+    return {name: np.concatenate(own) for name, own in parts.items()}
+
+
+def _words(encoders: list[Encoder], name: str, known: Array, rng: np.random.Generator) -> Array:
+    """Known categories, real cells where letters count, the empty cell and an unseen one."""
+    own = [e for e in encoders if name in columns_of(e)]
+    levels = column_levels(own)
+    words = ["", *levels, unseen_words(levels)[0]]
+    if any(isinstance(e, LETTERS) for e in own):
+        distinct = np.array(sorted(set(known.tolist())), dtype=object)
+        words += _sample(distinct, rng).tolist()
+    return np.array(list(dict.fromkeys(words)), dtype=object)
 
 
 def _number_values(
@@ -267,13 +344,19 @@ def _neighbours(threshold: np.float32) -> Float64:
     return np.sort(np.concatenate([exact, *around]))
 
 
-def _encode(encoders: list[Encoder], values: Array) -> Float32:
-    return encode(encoders, {encoders[0].column: values.reshape(-1, 1)})
+def _encode(encoders: list[Encoder], cells: dict[str, Array]) -> Float32:
+    return encode(encoders, {name: values.reshape(-1, 1) for name, values in cells.items()})
 
 
 def _condition(member: TreesMember, node: int, *, left: bool) -> _Condition:
-    feature = member.columns[member.feature[node]]
-    return _Condition(int(feature), member.threshold[node], left)
+    place = -1 if member.set_of is None else int(member.set_of[node])
+    return _Condition(
+        feature=int(member.columns[member.feature[node]]),
+        threshold=member.threshold[node],
+        left=left,
+        missing_left=member.missing_left is not None and bool(member.missing_left[node]),
+        members=None if place < 0 else member.sets[place],
+    )
 
 
 def _parents(member: TreesMember) -> npt.NDArray[np.int64]:
