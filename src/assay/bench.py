@@ -26,6 +26,8 @@ class Bench:
     store: Store
     project: str
     folder: Path
+    home: Path
+    """The user's Assay home."""
     run: str
     actor: str
     threads: int
@@ -85,6 +87,7 @@ class Searched(Record, frozen=True, kw_only=True):
     acquired: Acquired
     plan: str
     graph: str
+    coded: str = ""
     leaderboard: str
     parity: str
     out_of_fold: str

@@ -283,8 +283,8 @@ def source_digest(path: Path) -> str:
         return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
 
 
-def carry_out(run: Run, store: Store, *, threads: int, progress: Progress) -> Run:
-    """Do every step that is not yet done, durably."""
+def carry_out(run: Run, store: Store, *, home: Path, threads: int, progress: Progress) -> Run:
+    """Do every step that is not yet done, durably; ``home`` is the user's Assay home."""
     from assay.compute.durable import Step, run_durably
 
     record = run.record
@@ -292,6 +292,7 @@ def carry_out(run: Run, store: Store, *, threads: int, progress: Progress) -> Ru
         store=store,
         project=record.project,
         folder=Path(record.folder),
+        home=home,
         run=record.id,
         actor=record.actor,
         threads=threads,

@@ -113,6 +113,7 @@ def search(bench: Bench, acquired: Acquired) -> Searched:
     from assay.data.contract import Contract
     from assay.data.split import Split
     from assay.model.compile import compile_plan
+    from assay.model.engines import installed_engines
     from assay.model.explain import reference_row
     from assay.model.parity import prove_parity
     from assay.model.plan_file import plan_to_bytes
@@ -139,14 +140,25 @@ def search(bench: Bench, acquired: Acquired) -> Searched:
         ),
         progress=bench.progress,
     )
-    graph = compile_plan(found.plan)
-    parity = prove_parity(found.plan, graph, train, found.native, seed=question.budget.seed)
+    graph, coded = (compile_plan(found.plan, form) for form in ("columns", "codes"))
+    with installed_engines(graph, bench.home) as (engines, absent):
+        parity = prove_parity(
+            found.plan,
+            graph,
+            train,
+            found.native,
+            coded=coded,
+            engines=engines,
+            not_examined=absent,
+            seed=question.budget.seed,
+        )
     put = bench.store.artifacts.put
     left = Searched(
         asked=asked,
         acquired=acquired,
         plan=put(plan_to_bytes(found.plan)),
         graph=put(graph),
+        coded=put(coded),
         leaderboard=bench.keep(found.leaderboard),
         parity=bench.keep(parity),
         out_of_fold=put(_parquet(found.out_of_fold)),
@@ -235,6 +247,8 @@ def register(bench: Bench, decided: Decided) -> Registered:
         environment=bench.store.artifacts.put(describe_environment().encode()),
         question=searched.asked.question,
         reference=searched.reference,
+        plan=searched.plan,
+        coded=searched.coded,
     )
     registry = Registry(bench.store, bench.project, actor=bench.actor)
     decision = bench.load(Decision, decided.decision)

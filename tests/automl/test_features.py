@@ -105,7 +105,7 @@ def test_rare_levels_share_the_rest() -> None:
     assert "c: share of rows" in features.names
 
 
-def test_text_tells_how_frequent_it_is_only() -> None:
+def test_few_texts_tell_how_frequent_they_are_only() -> None:
     values = texts(["x", "x", "y", ""])
     features = learned(Column(name="t", kind="text"), values)
     assert features.names == ("t: share of rows", "t is missing")
@@ -115,6 +115,22 @@ def test_text_tells_how_frequent_it_is_only() -> None:
         0.25,
         0.0,
     ]
+
+
+def test_words_that_texts_have_in_common_are_features_weighed_as_scikit_learn_does() -> None:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    values = texts(["red car", "Red bike", "blue car", "red", "", "car, car"] * 20)
+    features = learned(Column(name="t", kind="text"), values)
+    words = {"red", "car", "blue", "bike"}
+    assert {n.removeprefix("t has ") for n in features.names if "has" in n} == words
+    found = encode(features.encoders, {"t": values})
+    peer = TfidfVectorizer(
+        vocabulary=[n.removeprefix("t has ") for n in features.names if "has" in n]
+    )
+    expected = peer.fit_transform(values.ravel()).toarray()
+    own = [i for i, n in enumerate(features.names) if "has" in n]
+    np.testing.assert_allclose(found[:, own], expected, atol=1e-6)
 
 
 def test_several_classes() -> None:

@@ -6,20 +6,34 @@ from typing import Any
 
 import numpy as np
 import onnx
+import polars as pl
 import pytest
 from onnx import numpy_helper
 
 from assay.errors import InvalidTable, ParityFailed
 from assay.model import adversarial, parity
+from assay.model.answer import Answer
 from assay.model.compile import compile_plan
 from assay.model.encode import encode
+from assay.model.engines import Engine
 from assay.model.inputs import graph_inputs
 from assay.model.parity import ParityReport, prove_parity
-from assay.model.plan import LevelEncoder, TreesMember
+from assay.model.plan import (
+    LevelEncoder,
+    ModelPlan,
+    NeighboursMember,
+    NumberEncoder,
+    Output,
+    TreesMember,
+)
+from assay.model.plan_file import plan_to_bytes
+from assay.model.reference import member_predictions
+from assay.model.scorer import Scorer
 from assay.model.split_rows import split_rows
 from assay.records import digest
 
 from .fitted import ENCODERS, INPUTS, Fitted, fit_cars
+from .made_plans import KINDS, random_inputs, random_plan
 
 CASES = (
     *("real rows", "missing and empty cells", "unseen categories", "every category"),
@@ -284,3 +298,113 @@ def test_a_wide_table_is_tried_by_sample_and_the_report_counts_the_rest(
     assert extreme.rows == 20
     numbers = sum(item.kind == "number" for item in cars.plan.inputs)
     assert extreme.left_out == numbers * len(adversarial.EXTREMES) - 20
+
+
+def test_both_forms_of_the_graph_are_proved_and_named(proof: tuple[Fitted, ParityReport]) -> None:
+    cars, report = proof
+    assert report.engines == ()
+    assert report.coded == ""
+    coded = compile_plan(cars.plan, "codes")
+    whole = prove_parity(cars.plan, cars.graph, cars.frame, cars.native, coded=coded)
+    assert whole.engines == ("coded graph",)
+    assert whole.coded == digest(coded)
+    assert whole.plan == digest(plan_to_bytes(cars.plan))
+
+
+def test_a_coded_graph_of_another_plan_is_refused(priced_cars: Fitted) -> None:
+    cars = priced_cars
+    level: Any = cars.plan.encoders[3]
+    other = dataclasses.replace(level, values=(9.0, *level.values[1:]))
+    plan = dataclasses.replace(
+        cars.plan, encoders=(*cars.plan.encoders[:3], other, *cars.plan.encoders[4:])
+    )
+    coded = compile_plan(plan, "codes")
+    with pytest.raises(ParityFailed, match="the graph and the coded graph differ"):
+        prove_parity(cars.plan, cars.graph, cars.frame, cars.native, coded=coded)
+
+
+def test_an_engine_that_disagrees_is_named_and_rows_it_cannot_read_are_counted(
+    leaving_cars: Fitted,
+) -> None:
+    cars = leaving_cars
+    scorer = Scorer(cars.graph)
+
+    def off_by_a_little(inputs: Any) -> Answer:
+        answer = scorer.score(inputs)
+        assert answer.probabilities is not None
+        return dataclasses.replace(answer, probabilities=answer.probabilities + 2e-5)
+
+    def no_nul(inputs: Any) -> Any:
+        return np.array(["\0" not in make for make in inputs["make"].ravel()])
+
+    engines = {"abacus": Engine(off_by_a_little)}
+    with pytest.raises(ParityFailed, match="the graph and the abacus differ"):
+        prove_parity(cars.plan, cars.graph, cars.frame, cars.native, engines=engines)
+    report = prove_parity(
+        cars.plan, cars.graph, cars.frame, cars.native,
+        engines={"wasm": Engine(scorer.score, no_nul)}, not_examined=("a phone: none here",),
+    )  # fmt: skip
+    assert report.engines == ("wasm",)
+    assert report.not_examined == ("a phone: none here",)
+    unseen = next(case for case in report.cases if case.name == "unseen categories")
+    assert unseen.unread > 0
+    assert report.cases[0].unread == 0
+
+
+def near_plan(k: int) -> tuple[ModelPlan, Any]:
+    """Neighbours of whole numbers, where many are equally far."""
+    rng = np.random.default_rng(0)
+    rows = rng.integers(0, 4, size=(60, 2)).astype(np.float64)
+    member = NeighboursMember(
+        family="neighbours", columns=(0, 1), center=np.zeros(2), scale=np.ones(2),
+        rows=rows, values=rng.random((60, 1)), k=k,
+    )  # fmt: skip
+    plan = ModelPlan(
+        inputs=INPUTS[:2],
+        encoders=tuple(
+            NumberEncoder(column=i.name, fill=1.0, low=-50.0, high=50.0) for i in INPUTS[:2]
+        ),
+        members=(member,),
+        weights=(1.0,),
+        output=Output(kind="regression"),
+    )
+    return plan, pl.DataFrame({i.name: rng.integers(0, 4, 200) * 1.0 for i in INPUTS[:2]})
+
+
+def test_rows_at_equal_distances_are_counted_and_all_others_are_compared() -> None:
+    plan, frame = near_plan(k=5)
+    graph, coded = (compile_plan(plan, form) for form in ("columns", "codes"))
+
+    def native(features: Any) -> list[Any]:
+        return member_predictions(plan, features)
+
+    report = prove_parity(plan, graph, frame, native, coded=coded)
+    assert 0 < report.cases[0].ties <= report.cases[0].rows
+    everyone, _ = near_plan(k=60)
+    whole = prove_parity(
+        everyone, compile_plan(everyone), frame, lambda f: member_predictions(everyone, f)
+    )
+    assert sum(case.ties for case in whole.cases) == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_plans_of_every_kind_are_proved(kind: str) -> None:
+    """Random plans have texts, hashes, pairs, sets, networks and neighbours."""
+    outcomes = [proved(random_plan(seed, kind), seed) for seed in range(12)]
+    assert set(outcomes) <= {"", "not both finite numbers"}  # random scales may overflow
+    assert outcomes.count("") >= 3
+
+
+def proved(plan: ModelPlan, seed: int) -> str:
+    """Empty where both graphs of a plan are proved, else why not."""
+    frame = pl.DataFrame({name: cells.ravel() for name, cells in random_inputs(seed, 30).items()})
+    graph, coded = (compile_plan(plan, form) for form in ("columns", "codes"))
+
+    def native(features: Any) -> list[Any]:
+        return member_predictions(plan, features)
+
+    try:
+        report = prove_parity(plan, graph, frame, native, coded=coded)
+    except ParityFailed as error:
+        return "not both finite numbers" if "not both finite numbers" in str(error) else str(error)
+    return "" if report.engines == ("coded graph",) else "not every engine"

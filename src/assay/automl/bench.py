@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from assay.automl.features import Features, fitting_matrix, learn_features
 from assay.automl.metrics import Metric
 from assay.automl.problem import Problem, Rows
 from assay.model.encode import encode
-from assay.model.plan import Float32, Float64, LinearMember, Member
+from assay.model.plan import Float32, Float64, Member, TreesMember
 
 Transform = Literal["identity", "log"]
 
@@ -255,5 +256,9 @@ def shown(answer: Float64, transform: Transform) -> Float64:
 
 
 def size_of(member: Member) -> int:
-    """Numbers that the graph would hold: tree nodes, or weights."""
-    return int(member.weights.size if isinstance(member, LinearMember) else member.feature.size)
+    """Numbers that the graph would hold: tree nodes, or the entries of all other arrays."""
+    if isinstance(member, TreesMember):
+        return int(member.feature.size)
+    parts = [getattr(member, field.name) for field in dataclasses.fields(member)]
+    arrays = [a for part in parts for a in (part if isinstance(part, tuple) else (part,))]
+    return sum(array.size for array in arrays if isinstance(array, np.ndarray))

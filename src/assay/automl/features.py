@@ -22,7 +22,10 @@ from assay.model.plan import (
     MissingEncoder,
     NumberEncoder,
     OneHotEncoder,
+    TextEncoder,
+    columns_of,
 )
+from assay.model.text import tokens
 
 Inputs = Mapping[str, npt.NDArray[np.generic]]
 
@@ -33,6 +36,8 @@ MOST_ONE_HOT = 60
 """Levels of one column that get a feature of their own."""
 MANY_LEVELS = 30
 """Columns with more levels also tell how frequent a level is."""
+MOST_TERMS = 50
+"""Words of one text column that get a feature of their own."""
 MOST_CLASSES = 10
 """Classes whose chance by level is a feature."""
 LARGE = 2.0**20
@@ -158,7 +163,7 @@ def fitting_matrix(features: Features, inputs: Inputs, answers: Float64, *, seed
     start = 0
     for part in features.parts:
         if part.answer is not None:
-            values = inputs[part.encoder.column].reshape(-1)
+            values = inputs[columns_of(part.encoder)[0]].reshape(-1)
             codes, _ = _codes(values)
             X[:, start] = _cross_means(codes, answers[:, part.answer], inner)
         start += feature_width(part.encoder)
@@ -215,6 +220,8 @@ def _category(
         parts += _means(column.name, codes, order, answers, classes)
     if column.kind == "text" or len(levels) > MANY_LEVELS:
         parts.append(_frequency(column.name, counts, missing))
+    if column.kind == "text":
+        parts += _terms(column.name, values)
     own = _frequent(counts, rows=len(values)) if column.kind == "category" else ()
     if own:
         encoder = OneHotEncoder(column=column.name, levels=own)
@@ -247,6 +254,27 @@ def _means(
         label = f"chance of {classes[answer]}" if answers.shape[1] > 1 else "mean answer"
         parts.append(Feature(encoder=encoder, views=("trees",), label=label, answer=answer))
     return parts
+
+
+def _terms(name: str, texts: npt.NDArray[np.generic]) -> list[Feature]:
+    """TF-IDF of the words that most texts hold, where they hold any in common.
+
+    The weight of a word is ``ln((1 + rows) / (1 + rows that hold it)) + 1``, as scikit-learn's
+    ``TfidfVectorizer`` has it.
+    """
+    rows = len(texts)
+    held = Counter(word for text in texts.tolist() for word in set(tokens(text, "word")))
+    least = max(3, rows // 200)
+    common = sorted((-n, word) for word, n in held.items() if least <= n < rows)[:MOST_TERMS]
+    if not common:
+        return []
+    encoder = TextEncoder(
+        column=name,
+        analyzer="word",
+        terms=tuple((word,) for _, word in common),
+        weights=tuple(float(np.log((1 + rows) / (1 - n)) + 1.0) for n, _ in common),
+    )
+    return [Feature(encoder=encoder, views=BOTH)]
 
 
 def _frequency(name: str, counts: Mapping[str, int], missing: int) -> Feature:

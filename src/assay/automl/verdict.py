@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from assay.automl.bench import Attempt, Transform
+from assay.automl.bench import Attempt
 from assay.automl.calibrate import Finish
 from assay.automl.metrics import METRICS, Metric
 from assay.automl.problem import Problem
@@ -75,7 +75,7 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
-def _scale(transform: Transform, target: str) -> str:
+def _scale(transform: str, target: str) -> str:
     if transform == "log":
         return (
             f"Fitted on log({target}), which cross-validated as well as {target} itself or better "

@@ -18,7 +18,7 @@ from assay.errors import InvalidFile, VerificationFailed
 from assay.question import Question
 from assay.records import digest
 from assay.registry.verify import verify_bundle
-from assay.registry.version import ModelVersion
+from assay.registry.version import FORMS, ModelVersion
 
 MODEL = "model.onnx"
 _NEEDED = (MODEL, "contract.json", "question.json", "reference.json", "version.json")
@@ -43,6 +43,10 @@ class Bundle:
     signed_by: str
     """Id of the trusted key that signed."""
     struck_at: str
+    plan: bytes = b""
+    """The neutral description; empty where the version was registered before it was kept."""
+    coded: bytes = b""
+    """The graph in coded form; empty likewise."""
 
     @property
     def version(self) -> str:
@@ -83,6 +87,11 @@ def load_bundle(folder: Path, trusted_keys: Sequence[str]) -> Bundle:
         digests=verified.files,
         signed_by=verified.key,
         struck_at=verified.struck_at,
+        **{
+            field: _read(folder, name, verified.files)
+            for name, field in FORMS.items()
+            if name in verified.files
+        },
     )
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from assay.data.contract import Contract
-from assay.question import Kind
+from assay.model.plan import OutputKind
 
 JsonSchema = dict[str, Any]
 
 
-def answer_schema(kind: Kind) -> JsonSchema:
+def answer_schema(kind: OutputKind) -> JsonSchema:
     """JSON Schema of one prediction."""
     properties: dict[str, JsonSchema] = {"index": {"type": ["integer", "string"]}}
     if kind == "regression":
@@ -36,7 +36,9 @@ def answer_schema(kind: Kind) -> JsonSchema:
     return {"type": "object", "properties": properties, "required": needed}
 
 
-def openapi(contract: Contract, kind: Kind, *, title: str, version: str, about: str) -> JsonSchema:
+def openapi(
+    contract: Contract, kind: OutputKind, *, title: str, version: str, about: str
+) -> JsonSchema:
     """The whole document.
 
     Parameters
@@ -63,7 +65,7 @@ def openapi(contract: Contract, kind: Kind, *, title: str, version: str, about: 
     }
 
 
-def _schemas(contract: Contract, kind: Kind) -> JsonSchema:
+def _schemas(contract: Contract, kind: OutputKind) -> JsonSchema:
     names = [column.name for column in contract.columns]
     least = len(contract.features)
     row = contract.json_schema()

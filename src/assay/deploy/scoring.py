@@ -107,7 +107,7 @@ class ScoringService:
         self.counters = counters or Counters()
         self.limits = limits or Limits()
         self.instance = instance
-        self._scorer = Scorer(bundle.graph, threads=1)
+        self._scorer = Scorer(bundle.coded or bundle.graph, threads=1)
         self.recorder = open_recorder(record, _segment_header(bundle, self._scorer))
         self._features = [column.name for column in bundle.contract.features]
         self._reasoner = Reasoner(

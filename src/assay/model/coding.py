@@ -52,7 +52,7 @@ class Coding:
     categories: tuple[tuple[str, tuple[str, ...]], ...]
     letters: tuple[Encoder, ...]
 
-    @property
+    @cached_property
     def columns(self) -> tuple[str, ...]:
         """The columns that are read."""
         texts = (name for encoder in self.letters for name in columns_of(encoder))
@@ -88,11 +88,12 @@ class Coding:
                 raise UnknownColumn(name, inputs)
         rows = row_count({name: inputs[name] for name in self.columns})
         matrix = np.empty((rows, self.width))
-        for place, name in enumerate(self.numbers):
-            matrix[:, place] = inputs[name][:, 0]
+        if self.numbers:
+            numbers = [inputs[name] for name in self.numbers]
+            np.concatenate(numbers, axis=1, out=matrix[:, : len(numbers)])
         for place, (name, table, unseen) in enumerate(self._tables, start=len(self.numbers)):
-            column = inputs[name][:, 0].tolist()
-            matrix[:, place] = [table.get(value, unseen) for value in column]
+            cells = inputs[name].ravel().tolist()
+            matrix[:, place] = [table.get(cell, unseen) for cell in cells]
         if self.letters:
             matrix[:, len(self.numbers) + len(self.categories) :] = encode(self.letters, inputs)
         return matrix

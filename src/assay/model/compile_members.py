@@ -6,10 +6,11 @@ What members give stays in double.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from onnx import TensorProto
 
 from assay.model.compile_features import Features
@@ -30,6 +31,10 @@ from assay.model.plan import (
 SPARE_NEIGHBOURS = 16
 """How many rows more than asked for are measured exactly: the quick distance of the first pass
 is right to its last digits only, so it may confuse rows that are equally far."""
+
+
+MOST_SCALES_AWAY = 1e6
+"""How many scales a center may lie from 0 and still go into the intercept: 6 of 16 digits."""
 
 
 def compile_members(
@@ -77,10 +82,7 @@ def _raw(builder: GraphBuilder, members: Sequence[Member], features: Features) -
     others = [(i, m) for i, m in numbered if not isinstance(m, TreesMember)]
     own = [m for _, m in trees]
     parts = [compile_trees(builder, own, features)] if trees else []
-    for _, member in others:
-        parts.append(
-            _COMPILE[type(member)](builder, member, _standardised(builder, member, features))
-        )
+    parts += [_other(builder, member, features) for _, member in others]
     both = [*trees, *others]
     return _Raw(builder.concat(parts), [m for _, m in both], [i for i, _ in both])
 
@@ -100,8 +102,10 @@ def _link(builder: GraphBuilder, raw: _Raw, name: str, *, axes: tuple[int, ...])
             continue
         along: dict[str, Any] = {"axis": -1} if link == "softmax" else {}
         linked = builder.node(op, name, **along)
+        if chosen.all():
+            return linked
         mask = builder.constant(chosen.reshape(1, -1, *axes[1:]))
-        result = linked if chosen.all() else builder.node("Where", mask, linked, result)
+        result = builder.node("Where", mask, linked, result)
     return result
 
 
@@ -123,11 +127,40 @@ def _stack(builder: GraphBuilder, stack: LinearMember, raw: _Raw, *, width: int)
     return _link(builder, whole, whole.name, axes=(1,))
 
 
-def _standardised(builder: GraphBuilder, member: Member, features: Features) -> str:
+def _other(builder: GraphBuilder, member: Member, features: Features) -> str:
+    """Any member but trees."""
     assert not isinstance(member, TreesMember)
-    own = features.position[np.asarray(member.columns)].tolist()
-    name = builder.pick(features.name, own, width=len(features.position))
-    return _scaled(builder, name, member.center, member.scale)
+    own = features.position[np.asarray(member.columns)]
+    width = len(features.position)
+    if isinstance(member, LinearMember):
+        if sorted(own.tolist()) == list(range(width)):
+            member, own = _reordered(member, np.argsort(own)), np.arange(width)
+        member = _folded(member)
+    name = builder.pick(features.name, own.tolist(), width=width)
+    scaled = _scaled(builder, name, member.center, member.scale)
+    return _COMPILE[type(member)](builder, member, scaled)
+
+
+def _reordered(member: LinearMember, order: npt.NDArray[np.int64]) -> LinearMember:
+    """The same sum over features in another order, which spares the graph a step."""
+    columns = tuple(member.columns[i] for i in order)
+    center, scale, weights = (a[order] for a in (member.center, member.scale, member.weights))
+    return replace(member, columns=columns, center=center, scale=scale, weights=weights)
+
+
+def _folded(member: LinearMember) -> LinearMember:
+    """Center and scale within weights and intercept, where that costs few of a double's digits."""
+    if np.abs(member.center / member.scale).max() > MOST_SCALES_AWAY:
+        return member
+    weights = member.weights / member.scale[:, None]
+    nothing = np.zeros_like(member.center)
+    return replace(
+        member,
+        center=nothing,
+        scale=nothing + 1.0,
+        weights=weights,
+        intercept=member.intercept - member.center @ weights,
+    )
 
 
 def _scaled(builder: GraphBuilder, name: str, center: Float64, scale: Float64) -> str:

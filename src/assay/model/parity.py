@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +14,10 @@ from assay.errors import InvalidTable, ParityFailed
 from assay.model.adversarial import MAX_CELLS, Rows, value_cases
 from assay.model.answer import Answer
 from assay.model.encode import encode
+from assay.model.engines import Engine
 from assay.model.inputs import graph_inputs, row_count
 from assay.model.plan import Array, Bool, Float32, Float64, ModelPlan, NeighboursMember
+from assay.model.plan_file import plan_to_bytes
 from assay.model.reference import combine, member_predictions, neighbour_ties
 from assay.model.scorer import Scorer
 from assay.model.split_rows import MAX_SPLITS, split_rows
@@ -29,9 +31,6 @@ REAL_ROWS = 10_000
 Native = Callable[[Float32], Sequence[Array]]
 """From the plan's features to each member's prediction by the library that fitted it, after
 its link, shape (n, n_outputs), in the plan's order."""
-
-Engine = Callable[[Mapping[str, Array]], Answer]
-"""Something else that answers rows of columns: the coded graph, a browser's runtime."""
 
 CODED = "coded graph"
 
@@ -51,6 +50,8 @@ class ParityCase(Record, frozen=True, kw_only=True):
     """Values of columns that were not tried, because the table is too wide."""
     ties: int = 0
     """Rows that were not compared: it is left to rounding which neighbour is their last."""
+    unread: int = 0
+    """Rows that some engine cannot be given, and so did not answer: strings with a NUL in wasm."""
 
 
 class ParityReport(Record, frozen=True, kw_only=True):
@@ -64,6 +65,8 @@ class ParityReport(Record, frozen=True, kw_only=True):
     """Digest of the graph."""
     coded: str = ""
     """Digest of the graph in coded form; empty where there is none."""
+    plan: str = ""
+    """Digest of the plan, as `plan_to_bytes` writes it."""
     engines: tuple[str, ...] = ()
     """What was compared with the graph, beside the plan and the fitted model."""
     not_examined: tuple[str, ...] = ()
@@ -102,7 +105,7 @@ def prove_parity(
         From features to the members' own predictions; see `Native`.
     coded : bytes, optional
         The same plan in coded form.
-    engines : mapping of str to callable, optional
+    engines : mapping of str to Engine, optional
         Whatever else answers rows and must agree, by name.
     not_examined : sequence of str
         What could not be compared here, and why; kept in the report.
@@ -137,7 +140,7 @@ def prove_parity(
     cases = [_as_they_came(real), *value_cases(plan, real, seed=seed)]
     if splits.tried:
         cases.append(splits.rows)
-    others = {CODED: Scorer(coded).score} if coded else {}
+    others = {CODED: Engine(Scorer(coded).score)} if coded else {}
     others |= engines or {}
     judge = _Judge(plan, scorer, native, others, _typical(scorer.score(real)))
     results = tuple(judge.compare(case) for case in cases)
@@ -149,6 +152,7 @@ def prove_parity(
         limit=LIMIT,
         graph=digest(graph),
         coded=digest(coded) if coded else "",
+        plan=digest(plan_to_bytes(plan)),
         engines=tuple(others),
         not_examined=tuple(not_examined),
         opset=opsets[""],
@@ -178,22 +182,24 @@ class _Judge:
         fitted = self._fitted(features, described)
         graph = self.scorer.score(case.inputs)
         by_plan, by_library = combine(self.plan, described), combine(self.plan, fitted)
-        pairs = {
-            "the graph and the plan": (graph, by_plan),
-            "the graph and the fitted model": (graph, by_library),
-        } | {f"the graph and the {n}": (graph, run(case.inputs)) for n, run in self.engines.items()}
-        ties = self._ties(features)
-        worst, column = 0.0, ""
-        for names, (one, other) in pairs.items():
-            gaps = np.where(ties, 0.0, self._gaps(one, other))
+        compared = ~self._ties(features)
+        pairs = [
+            ("the plan", by_plan, compared),
+            ("the fitted model", by_library, compared),
+            *self._by_engines(case, compared),
+        ]
+        worst, column, unread = 0.0, "", 0
+        for name, other, rows in pairs:
+            gaps, changed = self._gaps(graph, other), self._label_changes(graph, other)
+            gaps, changed = np.where(rows, gaps, 0.0), changed & rows
             row = int(gaps.argmax())
             if not gaps[row] <= LIMIT:
-                raise self._failed(case, names, row, float(gaps[row]))
-            changed = self._label_changes(one, other) & ~ties
+                raise self._failed(case, name, row, float(gaps[row]))
             if changed.any():
-                raise self._relabelled(case, names, int(changed.argmax()), int(changed.sum()))
+                raise self._relabelled(case, name, int(changed.argmax()), int(changed.sum()))
             if gaps[row] > worst:
                 worst, column = float(gaps[row]), case.columns[row]
+            unread = max(unread, int((compared & ~rows).sum()))
         return ParityCase(
             name=case.case,
             rows=len(case.columns),
@@ -202,8 +208,18 @@ class _Judge:
             label_changes=0,
             column=column,
             left_out=case.left_out,
-            ties=int(ties.sum()),
+            ties=int((~compared).sum()),
+            unread=unread,
         )
+
+    def _by_engines(self, case: Rows, compared: Bool) -> Iterator[tuple[str, Answer, Bool]]:
+        """What each engine answers; rows it cannot be given hold the answer of the first it can."""
+        for name, engine in self.engines.items():
+            reads = engine.reads(case.inputs)
+            if reads.any():
+                stand_in = np.where(reads, np.arange(len(reads)), int(reads.argmax()))
+                inputs = {column: cells[stand_in] for column, cells in case.inputs.items()}
+                yield f"the {name}", engine.score(inputs), compared & reads
 
     def _ties(self, features: Float32) -> Bool:
         near = [m for m in self.plan.members if isinstance(m, NeighboursMember)]
@@ -247,17 +263,18 @@ class _Judge:
         room = LIMIT * (1.0 if answer.classes else self.typical)
         return np.asarray(ordered[:, -1] - ordered[:, -2] <= room)
 
-    def _failed(self, case: Rows, names: str, row: int, gap: float) -> ParityFailed:
+    def _failed(self, case: Rows, name: str, row: int, gap: float) -> ParityFailed:
         by = f"differ by {gap:.2g}" if np.isfinite(gap) else "are not both finite numbers"
         return ParityFailed(
-            f"{_place(case, row)}: {names} {by}; allowed is {LIMIT:g}.",
+            f"{_place(case, row)}: the graph and {name} {by}; allowed is {LIMIT:g}.",
             hint="The model is not published. Search again, and report this as a fault.",
             where=case.columns[row],
         )
 
-    def _relabelled(self, case: Rows, names: str, row: int, count: int) -> ParityFailed:
+    def _relabelled(self, case: Rows, name: str, row: int, count: int) -> ParityFailed:
         return ParityFailed(
-            f"{_place(case, row)}: {names} give another label on {count} rows that are no tie.",
+            f"{_place(case, row)}: the graph and {name} give another label on {count} rows "
+            "that are no tie.",
             hint="The model is not published. Search again, and report this as a fault.",
             where=case.columns[row],
         )

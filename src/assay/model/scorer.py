@@ -82,6 +82,7 @@ class Scorer:
     def __init__(self, graph: bytes, threads: int = 1, *, provider: str = "cpu") -> None:
         self._session = _open(graph, threads, provider)
         facts = read_facts(self._session.get_modelmeta().custom_metadata_map)
+        self._facts = facts
         self.kind = facts.kind
         self.classes = facts.classes
         self.names = facts.names
@@ -115,12 +116,14 @@ class Scorer:
         feed = self._feed(inputs)
         rows = row_count(feed)
         if rows <= self.batch_rows:
-            return self._answer(self._run(feed) if rows else self._nothing())
+            return answer_of(self._facts, self._run(feed) if rows else self._nothing())
         parts = [
             self._run({k: v[i : i + self.batch_rows] for k, v in feed.items()})
             for i in range(0, rows, self.batch_rows)
         ]
-        return self._answer({k: np.concatenate([p[k] for p in parts]) for k in self._asked})
+        return answer_of(
+            self._facts, {k: np.concatenate([p[k] for p in parts]) for k in self._asked}
+        )
 
     def score_frame(self, frame: pl.DataFrame) -> Answer:
         """Answer the rows of a table; see `graph_inputs` for its types."""
@@ -138,22 +141,35 @@ class Scorer:
         named = {name: np.zeros((0, len(of))) for name, of in wide.items() if name in empty}
         return empty | named
 
-    def _answer(self, results: dict[str, Array]) -> Answer:
-        low, high = results.get("lower"), results.get("upper")
-        if self.kind == "regression":
-            return regression_answer(results["prediction"], low, high)
-        if self.kind == "vector":
-            return vector_answer(results["values"], low, high, names=self.names)
-        if self.kind == "clusters":
-            return cluster_answer(results["scores"], results["label"], names=self.names)
-        if self.kind == "anomaly":
-            return anomaly_answer(results["score"], results["label"])
-        return class_answer(
-            results["probabilities"],
-            results["label"],
-            classes=self.classes,
-            interval=self.interval,
-        )
+
+def answer_of(facts: GraphFacts, results: Mapping[str, Array]) -> Answer:
+    """What a graph's outputs mean, whichever engine gave them."""
+    low, high = results.get("lower"), results.get("upper")
+    if facts.kind == "regression":
+        return regression_answer(results["prediction"], low, high)
+    if facts.kind == "vector":
+        return vector_answer(results["values"], low, high, names=facts.names)
+    if facts.kind == "clusters":
+        return cluster_answer(results["scores"], results["label"], names=facts.names)
+    if facts.kind == "anomaly":
+        return anomaly_answer(results["score"], results["label"])
+    return class_answer(
+        results["probabilities"],
+        results["label"],
+        classes=facts.classes,
+        interval=facts.interval,
+    )
+
+
+def graph_facts(graph: bytes) -> GraphFacts:
+    """What a graph says of itself.
+
+    Raises
+    ------
+    InvalidFile
+        The bytes are no graph that `compile_plan` made, or of a later format.
+    """
+    return read_facts(_open(graph, 1, "cpu").get_modelmeta().custom_metadata_map)
 
 
 def _columns(facts: GraphFacts) -> Callable[[Mapping[str, Array]], dict[str, Array]]:

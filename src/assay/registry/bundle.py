@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from assay.errors import GateRefused, InvalidFile, UnknownName, VerificationFailed
+from assay.errors import GateRefused, UnknownName
 from assay.registry.hallmark import FILE as HALLMARK
 from assay.registry.hallmark import Hallmark, open_hallmark
 from assay.registry.version import ModelVersion
+from assay.store.folder import whole_folder
 
 if TYPE_CHECKING:
     from assay.store.store import Store
@@ -52,17 +49,10 @@ def write_bundle(version: ModelVersion, store: Store, folder: Path) -> Path:
     folder = Path(folder)
     hallmark = _hallmark_of(version, store)
     statement, _ = open_hallmark(hallmark, trusted_keys=[store.keys.public_pem()])
-    _refuse_other_content(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
-        partial.chmod(0o755)
+    with whole_folder(folder, mark=HALLMARK, what="a bundle") as partial:
         for subject in statement.subject:
-            _write(partial / subject.name, store.artifacts.read(subject.sha256))
-        _write(partial / HALLMARK, hallmark.to_json())
-        _put_in_place(partial, folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+            (partial / subject.name).write_bytes(store.artifacts.read(subject.sha256))
+        (partial / HALLMARK).write_bytes(hallmark.to_json())
     return folder
 
 
@@ -75,43 +65,3 @@ def _hallmark_of(version: ModelVersion, store: Store) -> Hallmark:
             hint=f'Approve it first: assay approve {version.label} --note "…"',
         ) from None
     return msgspec.convert(kept, Hallmark)
-
-
-def _refuse_other_content(folder: Path) -> None:
-    """Refuse to replace anything but a bundle or an empty folder."""
-    if not folder.exists() and not folder.is_symlink():
-        return
-    replaceable = folder.is_dir() and not folder.is_symlink()
-    if not replaceable or (any(folder.iterdir()) and not (folder / HALLMARK).is_file()):
-        raise InvalidFile(
-            "This place holds something that is not a bundle.",
-            hint="Give a new or an empty folder.",
-            where=str(folder),
-        )
-
-
-def _write(path: Path, body: bytes) -> None:
-    with path.open("xb") as file:
-        file.write(body)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _put_in_place(partial: Path, folder: Path) -> None:
-    """Rename; an older bundle steps aside first, and comes back if the new one cannot come."""
-    if not folder.exists():
-        partial.rename(folder)
-        return
-    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    folder.replace(aside)
-    try:
-        partial.rename(folder)
-    except OSError as error:
-        with suppress(OSError):
-            aside.rename(folder)
-        raise VerificationFailed(
-            "Another process wrote this bundle at the same time.",
-            hint="Try again.",
-            where=str(folder),
-        ) from error
-    shutil.rmtree(aside)

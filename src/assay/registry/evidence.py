@@ -17,6 +17,8 @@ class _Parity(Record, frozen=True, kw_only=True):
 
     ok: bool
     graph: str
+    coded: str = ""
+    plan: str = ""
 
 
 def check_evidence(candidate: Candidate, read: Callable[[str], bytes]) -> Assessment:
@@ -47,7 +49,9 @@ def check_evidence(candidate: Candidate, read: Callable[[str], bytes]) -> Assess
             "The proof of parity or the assessment is not a record of its kind.",
             hint="Run it again.",
         ) from None
-    if not parity.ok or parity.graph != candidate.model:
+    proved = {"model": parity.graph, "coded": parity.coded, "plan": parity.plan}
+    asked = {field: getattr(candidate, field) for field in proved}
+    if not parity.ok or any(digest and proved[field] != digest for field, digest in asked.items()):
         raise VerificationFailed(
             "This graph was not proved equal to its Python model.",
             hint="Only a graph that passed the proof can be used; run it again.",

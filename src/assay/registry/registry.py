@@ -26,7 +26,7 @@ from assay.registry.approval import (
 from assay.registry.bundle import write_bundle
 from assay.registry.evidence import check_evidence
 from assay.registry.hallmark import Hallmark, state, strike
-from assay.registry.version import FILES, Candidate, ModelVersion, Refusal
+from assay.registry.version import FILES, FORMS, Candidate, ModelVersion, Refusal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,14 +96,15 @@ class Registry:
 
         def number_it(number: int) -> ModelVersion:
             facts = msgspec.structs.asdict(candidate)
-            digests = {**facts, "decision": kept}
+            digests = {**candidate.digests, "decision": kept}
+            files = {f: digests[n] for f, n in (FILES | FORMS).items() if n in digests}
             return ModelVersion(
                 **facts,
                 number=number,
                 decision=kept,
                 created_at=now(),
                 created_by=self.actor,
-                files={file: digests[field] for file, field in FILES.items()},
+                files=files,
             )
 
         number = self._store.records.add_numbered("version", self.project, number_it, key)
@@ -367,8 +368,10 @@ class Registry:
                 f"A model of project {self.project!r} cannot be called {candidate.name!r}.",
                 hint="A model has its project's name.",
             )
-        for field, digest in msgspec.structs.asdict(candidate).items():
-            if field not in {"name", "run"} and not self._store.artifacts.has(digest):
+        facts = msgspec.structs.asdict(candidate)
+        for field, digest in facts.items():
+            kept = field in {"name", "run"} or (field in FORMS.values() and not digest)
+            if not kept and not self._store.artifacts.has(digest):
                 raise VerificationFailed(
                     f"The {field} of run {candidate.run} is not in the store.",
                     hint="Run it again.",

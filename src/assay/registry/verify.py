@@ -17,7 +17,7 @@ from assay.registry.approval import Approval, find_shortcoming
 from assay.registry.evidence import check_evidence
 from assay.registry.hallmark import FILE as HALLMARK
 from assay.registry.hallmark import Statement, open_hallmark, read_hallmark
-from assay.registry.version import FILES, ModelVersion
+from assay.registry.version import FILES, FORMS, ModelVersion
 
 if TYPE_CHECKING:
     from assay.registry.registry import Registry
@@ -186,8 +186,9 @@ def _list(folder: Path) -> set[str]:
 def _check_version(bundle: _Bundle, version: ModelVersion, statement: Statement) -> None:
     """Compare the digests of statement, version and files: all three must be one."""
     facts = msgspec.structs.asdict(version)
-    for file, field in FILES.items():
-        if facts[field] != bundle.digests[file] or version.files.get(file) != bundle.digests[file]:
+    for file, field in (FILES | FORMS).items():
+        present = bundle.digests.get(file, "")
+        if facts[field] != present or version.files.get(file, "") != present:
             raise bundle.failure(file, "is not the file that version.json names")
     said = statement.predicate
     wrong = [field for field, digest in said.digests.items() if facts.get(field) != digest]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from assay.records import Record
 
 FILES = {
@@ -19,6 +21,9 @@ FILES = {
     "environment.txt": "environment",
 }
 """File of a bundle -> field of `ModelVersion` whose digest it has. No file holds rows of data."""
+
+FORMS = {"plan.npz": "plan", "coded.onnx": "coded"}
+"""The same of further forms of the model, which versions from before they were kept lack."""
 
 
 class Candidate(Record, frozen=True, kw_only=True):
@@ -46,6 +51,16 @@ class Candidate(Record, frozen=True, kw_only=True):
     question: str
     reference: str
     """The reference row that explanations compare with."""
+    plan: str = ""
+    """The neutral description that the graphs were compiled from."""
+    coded: str = ""
+    """The graph in coded form, for the scoring server."""
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """Digest of each artifact, by field; forms that were not kept are left out."""
+        fields = msgspec.structs.asdict(self)
+        return {f: d for f, d in fields.items() if isinstance(d, str) and d.startswith("sha256:")}
 
 
 class ModelVersion(Candidate, frozen=True, kw_only=True):
