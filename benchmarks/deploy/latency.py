@@ -37,6 +37,7 @@ from assay.deploy.targets.local import LocalEndpoint
 from assay.model.compile import compile_plan
 from assay.model.inputs import plan_inputs
 from assay.model.plan import LevelEncoder, ModelPlan, NumberEncoder, Output, TreesMember
+from assay.model.plan_file import plan_to_bytes
 from assay.model.scorer import Scorer
 from assay.policy.gate import decide
 from assay.policy.policy import Policy, Rule
@@ -135,13 +136,14 @@ def make_bundle(root: Path) -> tuple[Path, str]:
         put = store.artifacts.put
         registry = Registry(store, "bench", actor="nobody")
         empty = put(canonical({}))
+        kept, coded = put(plan_to_bytes(plan())), put(compile_plan(plan(), "codes"))
         candidate = Candidate(
             name="bench", run="run", model=put(graph), contract=put(CONTRACT.to_json()),
             dataset=empty, split=empty, leaderboard=empty, code=empty, environment=put(b""),
             policy=record_policy(store, "bench", policy, actor="nobody", run="run"),
             assessment=put(assessment.to_json()), question=put(question.to_json()),
-            parity=put(canonical({"ok": True, "graph": subject, "cases": []})),
-            reference=put(canonical(reference)),
+            parity=put(canonical({"ok": True, "graph": subject, "plan": kept, "coded": coded})),
+            reference=put(canonical(reference)), plan=kept, coded=coded,
         )  # fmt: skip
         day = datetime.now(UTC).date().isoformat()
         made = registry.register(candidate, decide(policy, assessment, today=day))

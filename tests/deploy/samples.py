@@ -19,6 +19,7 @@ from assay.model.plan import (
     OneHotEncoder,
     Output,
 )
+from assay.model.plan_file import plan_to_bytes
 from assay.policy.gate import decide
 from assay.policy.policy import Policy, Rule
 from assay.policy.record import record_policy
@@ -134,6 +135,7 @@ def make_bundle(root: Path, plan: ModelPlan, *, contract: Contract = CONTRACT) -
 
 def _offer(store: Store, graph: bytes, plan: ModelPlan, contract: Contract):  # type: ignore[no-untyped-def]
     put, subject = store.artifacts.put, digest(graph)
+    plan_file, coded = put(plan_to_bytes(plan)), put(compile_plan(plan, "codes"))
     error = Finding(
         check="REL001", title="Error against the baseline", principle="reliability-safety",
         measure="error divided by the baseline's", value=0.2, lower=0.1, upper=0.3, rows=51,
@@ -151,10 +153,16 @@ def _offer(store: Store, graph: bytes, plan: ModelPlan, contract: Contract):  # 
         policy=record_policy(store, "car-price", policy, actor="ana", run=run),
         assessment=put(assessment.to_json()),
         leaderboard=put(canonical({"trials": []})),
-        parity=put(canonical({"ok": True, "graph": subject, "cases": []})),
+        parity=put(
+            canonical(
+                {"ok": True, "graph": subject, "cases": [], "plan": plan_file, "coded": coded}
+            )
+        ),
         code=put(canonical({"version": "0.1.0", "sources": "sha256:cc"})),
         environment=put(describe_environment().encode()),
         question=put(question(plan).to_json()),
         reference=put(canonical(REFERENCE)),
+        plan=plan_file,
+        coded=coded,
     )
     return candidate, decide(policy, assessment, today=TODAY)

@@ -191,6 +191,17 @@ def contributions(
     return result
 
 
+def every_coalition_is_asked(players: int, permutations: int = PERMUTATIONS) -> bool:
+    """Whether so few columns change that asking all their coalitions is no more work."""
+    return players < 63 and 2**players <= permutations * (players + 1)
+
+
+def half_of_orders(players: int, permutations: int = PERMUTATIONS, seed: int = 0) -> Int64:
+    """Half of the sampled orders, (permutations / 2, players); the others are their reverses."""
+    rng = np.random.default_rng(seed)
+    return np.array([rng.permutation(players) for _ in range(max(1, permutations // 2))])
+
+
 def global_importance(
     scorer: Scorer,
     frame: pl.DataFrame,
@@ -252,7 +263,7 @@ class _RowGame:
 
 @lru_cache(maxsize=256)
 def _coalitions(players: int, permutations: int, seed: int) -> _Coalitions:
-    if players < 63 and 2**players <= permutations * (players + 1):
+    if every_coalition_is_asked(players, permutations):
         return _every_coalition(players)
     return _sampled_coalitions(players, permutations, seed)
 
@@ -267,9 +278,8 @@ def _every_coalition(players: int) -> _Coalitions:
 
 
 def _sampled_coalitions(players: int, permutations: int, seed: int) -> _Coalitions:
-    rng = np.random.default_rng(seed)
-    half = [rng.permutation(players) for _ in range(max(1, permutations // 2))]
-    orders = np.array([*half, *(order[::-1] for order in half)])
+    half = half_of_orders(players, permutations, seed)
+    orders = np.concatenate([half, half[:, ::-1]])
     rank = np.argsort(orders, axis=1)
     # Coalition s of an order holds the first s players of it.
     members = rank[:, None, :] < np.arange(players + 1)[None, :, None]

@@ -103,12 +103,13 @@ class GraphBuilder:
         for node in self._nodes:
             node.input[:] = [self._results.get(name, name) for name in node.input]
             node.output[:] = [self._results.get(name, name) for name in node.output]
+        read = {name for node in self._nodes for name in node.input}
         graph = helper.make_graph(
             self._nodes,
             "assay",
             inputs,
             outputs,
-            initializer=self._constants,
+            initializer=[c for c in self._constants if c.name in read],
             value_info=self._declared,
         )
         opsets = {"": OPSET, ML: ml_opset}
