@@ -8,12 +8,16 @@ BIN    := $(VENV)/bin
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test examples lint types install install-dev system clean
+# Packages that must not meet Assay's own, each list in an environment of its own.
+ENVIRONMENTS := $(patsubst tests/environments/%.txt,.environments/%/.installed,\
+                           $(wildcard tests/environments/*.txt))
+
+.PHONY: demo test examples lint types install install-dev environments system clean
 
 demo: install
 	sh examples/demo.sh $(BIN)/assay
 
-test: install-dev system
+test: install-dev environments system
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 # Both examples, as they are, in a home of their own; CI runs it.
@@ -43,10 +47,18 @@ $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt --requirement requirements-dev.txt
 	@touch $@
 
-# PostgreSQL, Chromium and pdftotext for the tests, where this is root on Debian; else tests
+# MLflow and Spark, for the tests that open an exported folder with the real thing.
+environments: $(ENVIRONMENTS)
+
+.environments/%/.installed: tests/environments/%.txt
+	$(PYTHON) -m venv .environments/$*
+	.environments/$*/bin/python -m pip install --quiet --no-compile --requirement $<
+	@touch $@
+
+# PostgreSQL, Chromium, pdftotext and Java for the tests, where this is root on Debian; else tests
 # that need them skip and say so.
 system:
 	@sh tests/system.sh
 
 clean:
-	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .environments build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from assay.errors import InputError, UnknownName
@@ -13,11 +15,15 @@ from assay.progress import Progress, Silent
 from assay.settings import Settings
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from assay.assess.finding import Assessment
     from assay.bench import Acquired, Bench, Searched
     from assay.data.contract import Contract
     from assay.data.dataset import Dataset
     from assay.data.profile import Profile
+    from assay.deploy.export import Export
+    from assay.deploy.shipment import Shipment
     from assay.deploy.targets.local import EndpointClient, LocalEndpoint
     from assay.lifecycle import Board
     from assay.policy.gate import Decision
@@ -28,6 +34,10 @@ if TYPE_CHECKING:
     from assay.registry.version import ModelVersion
     from assay.run import Run
     from assay.store.store import Store
+
+
+MEASURED_ROWS = 10_000
+"""Training rows on which an export is measured: its int8 form, the browser's engine."""
 
 
 class Project:
@@ -83,9 +93,15 @@ class Project:
         return cls(folder.resolve(), settings=settings, progress=progress or Silent())
 
     @classmethod
-    def of_version(cls, version: str, *, settings: Settings | None = None) -> Project:
+    def of_version(
+        cls,
+        version: str,
+        *,
+        settings: Settings | None = None,
+        progress: Progress | None = None,
+    ) -> Project:
         """Open the project that a version (``name@number``, or ``name``) belongs to."""
-        return cls.open(version.partition("@")[0], settings=settings)
+        return cls.open(version.partition("@")[0], settings=settings, progress=progress)
 
     @classmethod
     def create(
@@ -162,7 +178,14 @@ class Project:
         given = (self.store, self.folder, self.question, self.policy)
         run = None if fresh else find_interrupted(*given)
         run = run or set_out(*given, actor=self.settings.actor)
-        carry_out(run, self.store, threads=self.settings.threads, progress=self._progress)
+        settings = self.settings
+        carry_out(
+            run,
+            self.store,
+            home=settings.home,
+            threads=settings.threads,
+            progress=self._progress,
+        )
         self._write_documents(run.registered.version)
         return run
 
@@ -259,6 +282,100 @@ class Project:
         )
         return endpoint
 
+    def version(self, reference: str = "") -> Version:
+        """A handle of one version: ``name@number``, or the newest hallmarked one."""
+        wanted = "hallmarked" if reference in {"", self.name} else reference
+        return Version(project=self, record=self.registry.get(wanted))
+
+    def export(
+        self,
+        version: ModelVersion | str,
+        folder: str | Path,
+        *,
+        target: str = "onnx",
+        int8: bool = False,
+    ) -> Export:
+        """Write a hallmarked version as a folder for one place, verified before it is written.
+
+        Parameters
+        ----------
+        version : ModelVersion or str
+            A version, ``name@number``, or empty for the newest hallmarked one.
+        folder : str or Path
+            Absent, empty, or an older export, which is replaced. It appears whole or not at all.
+        target : {"onnx", "python", "browser", "c", "mlflow", "spark"}
+            What the folder is for; see ``docs/export.md``.
+        int8 : bool
+            Store the weights of matrices as int8, if the training rows' answers stay.
+
+        Raises
+        ------
+        GateRefused
+            The version has no hallmark, or was retired.
+        UnknownName, InputError
+            There is no such target, or it cannot take this model.
+        NotApplicable
+            ``int8`` would save nothing.
+        ParityFailed
+            ``int8`` would change answers.
+        InvalidFile
+            The folder holds something else.
+        """
+        from assay.deploy.export import check_target, quantise_shipment, write_export
+        from assay.model.inputs import graph_inputs, plan_inputs
+
+        check_target(target, int8=int8)
+        wanted = "hallmarked" if version in {"", self.name} else version
+        found = self.registry.require_hallmarked(wanted)
+        self._progress.start("export")
+        with TemporaryDirectory() as place:
+            shipment = self._shipment(found, Path(place) / "bundle")
+            if int8:
+                columns = plan_inputs(shipment.bundle.contract)
+                inputs = graph_inputs(columns, self._training_rows(found))
+                shipment = quantise_shipment(shipment, inputs)
+            made = write_export(
+                shipment,
+                Path(folder).absolute(),
+                target=target,
+                home=self.settings.home,
+                rows=self._training_rows(found) if target == "browser" else None,
+            )
+        self.store.ledger.append(
+            self.name,
+            "version exported",
+            actor=self.settings.actor,
+            subject=found.label,
+            body={"target": target, "model": found.model, "graph": made.graph},
+        )
+        self._progress.finish("export", f"{found.label} for {target}: {len(made.files) + 1} files")
+        return made
+
+    def _shipment(self, version: ModelVersion, folder: Path) -> Shipment:
+        """A version verified, with its model card."""
+        from assay.deploy.shipment import load_shipment
+        from assay.documents import build_dossier
+        from assay.report import render_card
+
+        card = render_card(build_dossier(self.store, self.find_run(version.run)))
+        return load_shipment(
+            self.registry.export(version, folder),
+            trusted_keys=[self.store.keys.public_pem()],
+            card=card.encode(),
+        )
+
+    def _training_rows(self, version: ModelVersion) -> pl.DataFrame:
+        """Up to `MEASURED_ROWS` of the rows that a version was trained on."""
+        from assay.bench import usable_rows
+        from assay.data.split import Split
+
+        run, bench = self.find_run(version.run), self._bench()
+        split = bench.load(Split, version.split)
+        rows = usable_rows(bench, run.acquired, run.question)[list(split.train)]
+        if rows.height > MEASURED_ROWS:
+            rows = rows.sample(MEASURED_ROWS, seed=run.question.budget.seed)
+        return rows
+
     def endpoint(self, url: str = "") -> EndpointClient:
         """The running endpoint of this project on this machine, or the one at ``url``."""
         from assay.deploy.targets.local import EndpointClient
@@ -300,6 +417,7 @@ class Project:
             store=self.store,
             project=self.name,
             folder=self.folder,
+            home=self.settings.home,
             run=f"by-hand-{now()}-{token_hex(2)}",
             actor=self.settings.actor,
             threads=self.settings.threads,
@@ -342,6 +460,37 @@ class Project:
         label = version.partition("@")[2] and version
         run = self.find_run(self.registry.get(label).run if label else "")
         write_documents(self.store, run, self.folder / "reports" / run.id)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Version:
+    """One model version in hand: its record, and the project that can act on it.
+
+    Records are inert, also this one's: what works is the project.
+
+    Examples
+    --------
+    ::
+
+        project.version("car-price@1").export("to-ship", target="python")
+    """
+
+    project: Project
+    record: ModelVersion
+
+    @property
+    def label(self) -> str:
+        """``name@number``."""
+        return self.record.label
+
+    @property
+    def status(self) -> str:
+        """Where it stands now, in the registry."""
+        return self.project.registry.status(self.record)
+
+    def export(self, folder: str | Path, *, target: str = "onnx", int8: bool = False) -> Export:
+        """Write it as a folder for one place; see `Project.export`."""
+        return self.project.export(self.record, folder, target=target, int8=int8)
 
 
 class ProjectData:
@@ -422,12 +571,13 @@ class ProjectData:
 def verify(
     target: str, *, keys: Sequence[str] = (), settings: Settings | None = None
 ) -> VerificationReport:
-    """Check a hallmark: of a bundle folder, or of a registered version.
+    """Check a hallmark: of a bundle or an exported folder, or of a registered version.
 
     Parameters
     ----------
     target : str
-        A folder that holds ``hallmark.json``, or ``name`` or ``name@number``.
+        A folder that holds ``hallmark.json`` (a bundle, or an export), or ``name`` or
+        ``name@number``.
     keys : sequence of str
         Public keys (PEM) to trust; by default this store's own.
 
@@ -436,18 +586,24 @@ def verify(
     VerificationFailed
         Names the file or signature that does not match.
     """
-    from tempfile import TemporaryDirectory
-
     from assay.registry.verify import verify_bundle
 
     settings = settings or Settings.load()
     if Path(target).is_dir() and not (Path(target) / "assay.yaml").exists():
-        return verify_bundle(Path(target), trusted_keys=list(keys) or [_own_key(settings)])
+        return _verify_folder(Path(target), list(keys) or [_own_key(settings)])
     project = Project.of_version(target, settings=settings)
     version = project.registry.require_hallmarked(target if "@" in target else "hallmarked")
     with TemporaryDirectory() as folder:
         bundle = project.registry.export(version, Path(folder) / "bundle")
         return verify_bundle(bundle, trusted_keys=list(keys) or [project.store.keys.public_pem()])
+
+
+def _verify_folder(folder: Path, keys: list[str]) -> VerificationReport:
+    from assay.deploy.export import FILE, verify_export
+    from assay.registry.verify import verify_bundle
+
+    verify_one = verify_export if (folder / FILE).is_file() else verify_bundle
+    return verify_one(folder, trusted_keys=keys)
 
 
 def _own_key(settings: Settings) -> str:

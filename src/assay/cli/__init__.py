@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import typer
 
-from assay.cli import assess, data, deploy, ledger, lifecycle, machine, policy, registry, runs
+from assay.cli import (
+    assess,
+    data,
+    deploy,
+    export,
+    ledger,
+    lifecycle,
+    machine,
+    policy,
+    registry,
+    runs,
+)
 from assay.cli.terminal import print_error
 from assay.errors import AssayError
 
@@ -16,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for room in (lifecycle, data, runs, assess, policy, registry, deploy, ledger, machine):
+for room in (lifecycle, data, runs, assess, policy, registry, deploy, export, ledger, machine):
     room.register(app)
 
 

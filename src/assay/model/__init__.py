@@ -11,13 +11,16 @@ from typing import Any
 
 _HOME = {
     "Answer": "assay.model.answer",
+    "Engine": "assay.model.engines",
     "Explanation": "assay.model.explain",
     "Importance": "assay.model.explain",
     "ModelPlan": "assay.model.plan",
+    "NativeScorer": "assay.model.native",
     "ParityCase": "assay.model.parity",
     "ParityReport": "assay.model.parity",
     "Reference": "assay.model.explain",
     "Scorer": "assay.model.scorer",
+    "check_compilable": "assay.model.readers",
     "check_plan": "assay.model.soundness",
     "compile_plan": "assay.model.compile",
     "contributions": "assay.model.explain",
@@ -27,9 +30,14 @@ _HOME = {
     "plan_from_bytes": "assay.model.plan_file",
     "plan_inputs": "assay.model.inputs",
     "plan_to_bytes": "assay.model.plan_file",
+    "predict_native": "assay.model.readers",
     "predict_plan": "assay.model.reference",
     "prove_parity": "assay.model.parity",
+    "read_beside": "assay.model.readers",
+    "read_calibration": "assay.model.calibration",
+    "read_member": "assay.model.readers",
     "reference_row": "assay.model.explain",
+    "with_power_scale": "assay.model.calibration",
 }
 __all__ = list(_HOME)
 

@@ -62,19 +62,26 @@ class Features:
         Where feature i of the plan lies in the matrix.
     whole : ndarray of bool, shape (n_features,)
         Whether feature i of the plan is a whole number in every row, or missing.
+    width : int
+        Columns of the matrix; those that are no feature are zeros.
     """
 
     name: str
     position: npt.NDArray[np.int64]
     whole: Bool
+    width: int
 
 
 @dataclass(frozen=True)
 class Block:
-    """Features side by side; ``order``: the plan's number of each."""
+    """Features side by side; ``order``: the plan's number of each, or `PADDING`."""
 
     name: str
     order: list[int]
+
+
+PADDING = -1
+"""Stands for a column of zeros that is no feature."""
 
 
 class Source(Protocol):
@@ -100,10 +107,11 @@ def compile_features(source: Source, plan: ModelPlan) -> Features:
     blocks = [*_number_blocks(source, on_numbers), *source.categories(on_texts)]
     order = np.concatenate([block.order for block in blocks])
     position = np.empty(feature_count(plan.encoders), dtype=np.int64)
-    position[order] = np.arange(len(order))
+    features = np.flatnonzero(order != PADDING)
+    position[order[features]] = features
     matrix = builder.concat([block.name for block in blocks])
     whole = np.array([_is_whole(e) for e in plan.encoders for _ in range(feature_width(e))])
-    return Features(builder.cast(matrix, TensorProto.DOUBLE), position, whole)
+    return Features(builder.cast(matrix, TensorProto.DOUBLE), position, whole, len(order))
 
 
 def _is_whole(encoder: Encoder) -> bool:
@@ -235,36 +243,59 @@ class Codes:
         )
 
     def categories(self, encoders: Sequence[tuple[int, Encoder]]) -> list[Block]:
-        """One table a column that holds the features of all its encoders, code by code."""
-        builder, coding = self.builder, self._coding
-        blocks, wide, order = [], [], []
+        """Tables that hold, code by code, the features of all encoders of a column."""
         by_table = [(s, e) for s, e in encoders if not isinstance(e, LETTERS)]
-        codes = self._codes() if by_table else {}
-        for column, levels in coding.categories:
-            own = [(s, e) for s, e in by_table if _column_of(e) == column]
-            if own:
-                table = np.hstack([_level_table(e, levels) for _, e in own])
-                wide.append(builder.node("Gather", builder.constant(table), codes[column]))
-                order += [s + i for s, e in own for i in range(feature_width(e))]
-        if wide:
-            joined = builder.concat(wide, axis=2)
-            blocks.append(Block(builder.node("Squeeze", joined, builder.axis(1)), order))
+        if not by_table:
+            return self._ready(encoders)
+        codes = self._codes()
+        tables = [self._table(place, by_table) for place in range(len(self._coding.categories))]
+        read = [table for table in tables if table.order]
+        groups = {_room(table.width) for table in read}
+        blocks = [
+            self._look_up(codes, [t for t in read if _room(t.width) == room], room)
+            for room in sorted(groups)
+        ]
         blocks += [self._cross(start, e, codes) for start, e in by_table if _is_cross(e)]
         return blocks + self._ready(encoders)
 
-    def _codes(self) -> dict[str, str]:
-        """The code of each category column, int64 (N, 1)."""
-        builder, first = self.builder, len(self._coding.numbers)
-        names = [name for name, _ in self._coding.categories]
-        own = list(range(first, first + len(names)))
-        doubles = builder.pick(self._name, own, width=self._coding.width)
-        whole = builder.cast(doubles, TensorProto.INT64)
-        if len(names) == 1:
-            return {names[0]: whole}
-        parts = builder.nodes("Split", [whole], len(names), axis=1, num_outputs=len(names))
-        return dict(zip(names, parts, strict=True))
+    def _table(self, place: int, encoders: Sequence[tuple[int, Encoder]]) -> _Table:
+        """The features of one column; none where only crossings read it."""
+        column, levels = self._coding.categories[place]
+        own = [(s, e) for s, e in encoders if _column_of(e) == column]
+        parts = [np.zeros((len(levels) + 2, 0), np.float32)]
+        parts += [_level_table(e, levels) for _, e in own]
+        order = [s + i for s, e in own for i in range(feature_width(e))]
+        return _Table(place, np.hstack(parts), order)
 
-    def _cross(self, start: int, encoder: Encoder, codes: dict[str, str]) -> Block:
+    def _codes(self) -> str:
+        """The codes of all category columns, int64 (N, n_categories)."""
+        first, count = len(self._coding.numbers), len(self._coding.categories)
+        own = list(range(first, first + count))
+        doubles = self.builder.pick(self._name, own, width=self._coding.width)
+        return self.builder.cast(doubles, TensorProto.INT64)
+
+    def _look_up(self, codes: str, tables: Sequence[_Table], room: int) -> Block:
+        """Columns of about one width in one table, each filled up with zeros to ``room``."""
+        builder, count = self.builder, len(self._coding.categories)
+        own = builder.pick(codes, [table.place for table in tables], width=count)
+        starts = np.cumsum([0, *(len(table.values) for table in tables)])[:-1]
+        if len(tables) > 1:
+            own = builder.node("Add", own, builder.constant(starts[None, :].astype(np.int64)))
+        values = np.vstack(
+            [np.pad(table.values, ((0, 0), (0, room - table.width))) for table in tables]
+        )
+        order = [
+            number
+            for table in tables
+            for number in (*table.order, *[PADDING] * (room - table.width))
+        ]
+        if room == 1:
+            return Block(builder.node("Gather", builder.constant(values[:, 0]), own), order)
+        cube = builder.node("Gather", builder.constant(values), own)
+        shape = builder.constant(np.array([-1, len(tables) * room], dtype=np.int64))
+        return Block(builder.node("Reshape", cube, shape), order)
+
+    def _cross(self, start: int, encoder: Encoder, codes: str) -> Block:
         """The code of the pair, then its value."""
         assert isinstance(encoder, CrossEncoder)
         builder, tables = self.builder, dict(self._coding.categories)
@@ -272,7 +303,11 @@ class Codes:
             {"": 0} | {level: i for i, level in enumerate(tables[c], 1)} for c in encoder.columns
         ]
         step = len(places[1]) + 1
-        one, other = (codes[column] for column in encoder.columns)
+        names = [name for name, _ in self._coding.categories]
+        one, other = (
+            builder.pick(codes, [names.index(column)], width=len(names))
+            for column in encoder.columns
+        )
         scaled = builder.node("Mul", one, builder.constant(np.array(step, dtype=np.int64)))
         pairs = [places[0][a] * step + places[1][b] for a, b in encoder.levels]
         value = builder.node(
@@ -298,6 +333,25 @@ class Codes:
         width = self._coding.width
         own = self.builder.pick(self._name, list(range(width - len(order), width)), width=width)
         return [Block(self.builder.cast(own, TensorProto.FLOAT), order)]
+
+
+@dataclass(frozen=True)
+class _Table:
+    """The features of one category column, code by code: (n_codes, width)."""
+
+    place: int
+    """Of the column among the coding's categories."""
+    values: Float32
+    order: list[int]
+
+    @property
+    def width(self) -> int:
+        return len(self.order)
+
+
+def _room(width: int) -> int:
+    """The next power of two: columns of about one width share a table."""
+    return 1 << (width - 1).bit_length()
 
 
 def _is_cross(encoder: Encoder) -> bool:

@@ -81,10 +81,26 @@ def _raw(builder: GraphBuilder, members: Sequence[Member], features: Features) -
     trees = [(i, m) for i, m in numbered if isinstance(m, TreesMember)]
     others = [(i, m) for i, m in numbered if not isinstance(m, TreesMember)]
     own = [m for _, m in trees]
-    parts = [compile_trees(builder, own, features)] if trees else []
-    parts += [_other(builder, member, features) for _, member in others]
+    sums = [_Sum(compile_trees(builder, own, features), _bases(own))] if trees else []
+    sums += [_other(builder, member, features) for _, member in others]
+    name = builder.concat([part.name for part in sums])
+    rest = np.concatenate([part.rest for part in sums])
+    if rest.any():
+        name = builder.node("Add", name, builder.constant(rest[None, :]))
     both = [*trees, *others]
-    return _Raw(builder.concat(parts), [m for _, m in both], [i for i, _ in both])
+    return _Raw(name, [m for _, m in both], [i for i, _ in both])
+
+
+@dataclass(frozen=True)
+class _Sum:
+    """A member's raw scores up to a constant, which is added for all members at once."""
+
+    name: str
+    rest: Float64
+
+
+def _bases(members: Sequence[TreesMember]) -> Float64:
+    return np.concatenate([_double(member.base) for member in members])
 
 
 def _cube(builder: GraphBuilder, raw: _Raw, width: int) -> str:
@@ -123,29 +139,35 @@ def _stack(builder: GraphBuilder, stack: LinearMember, raw: _Raw, *, width: int)
     beside = builder.pick(beside, order.tolist(), width=count * width)
     beside = builder.pick(beside, list(stack.columns), width=count * width)
     scaled = _scaled(builder, beside, stack.center, stack.scale)
-    whole = _Raw(_linear(builder, stack, scaled), [stack], [0])
+    sums = _linear(builder, stack, scaled)
+    raw_score = builder.node("Add", sums.name, builder.constant(sums.rest[None, :]))
+    whole = _Raw(raw_score, [stack], [0])
     return _link(builder, whole, whole.name, axes=(1,))
 
 
-def _other(builder: GraphBuilder, member: Member, features: Features) -> str:
+def _other(builder: GraphBuilder, member: Member, features: Features) -> _Sum:
     """Any member but trees."""
     assert not isinstance(member, TreesMember)
     own = features.position[np.asarray(member.columns)]
-    width = len(features.position)
     if isinstance(member, LinearMember):
-        if sorted(own.tolist()) == list(range(width)):
-            member, own = _reordered(member, np.argsort(own)), np.arange(width)
         member = _folded(member)
-    name = builder.pick(features.name, own.tolist(), width=width)
+        if _reads_everything(own, features) and not member.center.any():
+            return _linear(builder, _spread(member, own, features.width), features.name)
+    name = builder.pick(features.name, own.tolist(), width=features.width)
     scaled = _scaled(builder, name, member.center, member.scale)
     return _COMPILE[type(member)](builder, member, scaled)
 
 
-def _reordered(member: LinearMember, order: npt.NDArray[np.int64]) -> LinearMember:
-    """The same sum over features in another order, which spares the graph a step."""
-    columns = tuple(member.columns[i] for i in order)
-    center, scale, weights = (a[order] for a in (member.center, member.scale, member.weights))
-    return replace(member, columns=columns, center=center, scale=scale, weights=weights)
+def _reads_everything(own: npt.NDArray[np.int64], features: Features) -> bool:
+    """Whether nothing but columns of zeros is left out, and nothing is read twice."""
+    return len(np.unique(own)) == len(own) == len(features.position)
+
+
+def _spread(member: LinearMember, own: npt.NDArray[np.int64], width: int) -> LinearMember:
+    """The same sum over the whole matrix as it lies, which spares the graph a step."""
+    weights = np.zeros((width, member.weights.shape[1]))
+    weights[own] = member.weights
+    return replace(member, weights=weights)
 
 
 def _folded(member: LinearMember) -> LinearMember:
@@ -171,31 +193,31 @@ def _scaled(builder: GraphBuilder, name: str, center: Float64, scale: Float64) -
     return name
 
 
-def _linear(builder: GraphBuilder, member: LinearMember, z: str) -> str:
+def _linear(builder: GraphBuilder, member: LinearMember, z: str) -> _Sum:
     product = builder.node("MatMul", z, builder.constant(_double(member.weights)))
-    return builder.node("Add", product, builder.constant(_double(member.intercept)[None, :]))
+    return _Sum(product, _double(member.intercept))
 
 
-def _network(builder: GraphBuilder, member: NetworkMember, z: str) -> str:
+def _network(builder: GraphBuilder, member: NetworkMember, z: str) -> _Sum:
     activation = {"relu": "Relu", "tanh": "Tanh", "logistic": "Sigmoid"}.get(member.activation)
-    for layer, (weights, biases) in enumerate(zip(member.weights, member.biases, strict=True), 1):
+    for weights, biases in zip(member.weights[:-1], member.biases[:-1], strict=True):
         product = builder.node("MatMul", z, builder.constant(_double(weights)))
         z = builder.node("Add", product, builder.constant(_double(biases)[None, :]))
-        if activation and layer < len(member.weights):
-            z = builder.node(activation, z)
-    return z
+        z = builder.node(activation, z) if activation else z
+    last = builder.node("MatMul", z, builder.constant(_double(member.weights[-1])))
+    return _Sum(last, _double(member.biases[-1]))
 
 
-def _quadratic(builder: GraphBuilder, member: QuadraticMember, z: str) -> str:
+def _quadratic(builder: GraphBuilder, member: QuadraticMember, z: str) -> _Sum:
     along = builder.node("MatMul", z, builder.constant(_double(member.directions)))
     gap = builder.node("Sub", along, builder.constant(_double(member.offsets)[None, :]))
     squares = builder.node("Mul", gap, gap)
     groups = member.group[:, None] == np.arange(len(member.bias))
-    sums = builder.node("MatMul", squares, builder.constant(groups.astype(np.float64)))
-    return builder.node("Sub", builder.constant(_double(member.bias)[None, :]), sums)
+    less = builder.node("MatMul", squares, builder.constant(-groups.astype(np.float64)))
+    return _Sum(less, _double(member.bias))
 
 
-def _neighbours(builder: GraphBuilder, member: NeighboursMember, z: str) -> str:
+def _neighbours(builder: GraphBuilder, member: NeighboursMember, z: str) -> _Sum:
     """A quick pass over all rows by one matrix product, an exact one over the nearest."""
     rows = _double(member.rows)
     candidates = _candidates(builder, member, z)
@@ -206,11 +228,12 @@ def _neighbours(builder: GraphBuilder, member: NeighboursMember, z: str) -> str:
     nearest, places = builder.nodes("TopK", [squares, builder.axis(member.k)], 2, largest=0, axis=1)
     chosen = builder.node("GatherElements", candidates, places, axis=1)
     values = builder.node("Gather", builder.constant(_double(member.values)), chosen)
+    nothing = np.zeros(member.values.shape[1])
     if not member.by_distance:
-        return builder.node("ReduceMean", values, builder.axis(1), keepdims=0)
+        return _Sum(builder.node("ReduceMean", values, builder.axis(1), keepdims=0), nothing)
     shares = builder.node("Unsqueeze", _by_distance(builder, nearest), builder.axis(2))
     weighted = builder.node("Mul", values, shares)
-    return builder.node("ReduceSum", weighted, builder.axis(1), keepdims=0)
+    return _Sum(builder.node("ReduceSum", weighted, builder.axis(1), keepdims=0), nothing)
 
 
 def _candidates(builder: GraphBuilder, member: NeighboursMember, z: str) -> str:
@@ -243,7 +266,7 @@ def _double(values: Array) -> Float64:
     return np.asarray(values, dtype=np.float64)
 
 
-_COMPILE: dict[type, Callable[..., str]] = {
+_COMPILE: dict[type, Callable[..., _Sum]] = {
     LinearMember: _linear,
     NetworkMember: _network,
     NeighboursMember: _neighbours,

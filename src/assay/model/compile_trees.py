@@ -72,15 +72,12 @@ def _feed_several(values: Float64) -> bool:
 
 
 def compile_trees(builder: GraphBuilder, members: Sequence[TreesMember], features: Features) -> str:
-    """Add the trees; gives the sums of leaves plus bases, double (N, n_outputs of all members)."""
+    """Add the trees; gives the sums of leaves, less bases, double (N, n_outputs of all members)."""
     forest = _merge(members, features.position)
     name, forest = _whole_for_sets(builder, forest, features)
     if trees_opset(members) == SINGLE_OUTPUT_OPSET:
-        sums = _single_output(builder, forest, name)
-    else:
-        sums = _several_outputs(builder, forest, name)
-    base = np.concatenate([np.asarray(m.base, dtype=np.float64) for m in members])
-    return builder.node("Add", sums, builder.constant(base[None, :])) if base.any() else sums
+        return _single_output(builder, forest, name)
+    return _several_outputs(builder, forest, name)
 
 
 def _whole_for_sets(
@@ -91,7 +88,7 @@ def _whole_for_sets(
     ONNX Runtime 1.32 takes 1.01 for a member of {1, 3, 70}. In the copies a number that is not
     whole is infinite, and so in no set.
     """
-    where = np.empty(len(features.position), dtype=bool)
+    where = np.zeros(features.width, dtype=bool)
     where[features.position] = features.whole
     asked = (forest.set_of >= 0) & ~where[forest.feature]
     if not asked.any():
