@@ -12,13 +12,18 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 ENVIRONMENTS := $(patsubst tests/environments/%.txt,.environments/%/.installed,\
                            $(wildcard tests/environments/*.txt))
 
-.PHONY: demo test examples lint types install install-dev environments system clean
+.PHONY: demo test nightly examples lint types install install-dev environments system clean
 
 demo: install
 	sh examples/demo.sh $(BIN)/assay
 
 test: install-dev environments system
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+# Ten thousand random models of each kind, compiled and proved; about an hour and a half.
+nightly: install-dev
+	ASSAY_RANDOM_PLANS=10000 ASSAY_RANDOM_PIPELINES=10000 \
+	  $(BIN)/python -m pytest tests/model -k random --timeout 0
 
 # Both examples, as they are, in a home of their own; CI runs it.
 examples: install

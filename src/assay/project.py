@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from assay.store.store import Store
 
 
+_ABOUT_S = {"browser": 20.0}
+"""Seconds that an export takes, where that is more than a moment."""
 MEASURED_ROWS = 10_000
 """Training rows on which an export is measured: its int8 form, the browser's engine."""
 
@@ -327,7 +329,8 @@ class Project:
         check_target(target, int8=int8)
         wanted = "hallmarked" if version in {"", self.name} else version
         found = self.registry.require_hallmarked(wanted)
-        self._progress.start("export")
+        about_s = _ABOUT_S.get(target)
+        self._progress.start("export", about_s=about_s)
         with TemporaryDirectory() as place:
             shipment = self._shipment(found, Path(place) / "bundle")
             if int8:

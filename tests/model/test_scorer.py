@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import onnx
@@ -160,3 +161,35 @@ def test_a_graph_of_a_later_format_is_refused(priced_cars: Fitted) -> None:
             entry.value = "99"
     with pytest.raises(InvalidFile, match="format 99"):
         Scorer(model.SerializeToString())
+
+
+def test_a_provider_that_is_not_there_is_refused(priced_cars: Fitted) -> None:
+    with pytest.raises(InputError, match="cannot run on 'abacus'") as caught:
+        Scorer(priced_cars.graph, provider="abacus")
+    assert "onnxruntime-gpu" in caught.value.hint
+
+
+def test_a_gpu_answers_as_the_cpu_does(cars: Fitted) -> None:
+    import onnxruntime as ort
+
+    if "CUDAExecutionProvider" not in ort.get_available_providers():
+        pytest.skip("this ONNX Runtime has no CUDA provider")
+    inputs = graph_inputs(INPUTS, cars.frame)
+    found = Scorer(cars.graph, provider="cuda").score(inputs).prediction
+    np.testing.assert_allclose(found, Scorer(cars.graph).score(inputs).prediction, rtol=1e-9)
+
+
+def test_wide_steps_make_batches_small() -> None:
+    """Neighbours hold a number for every stored row: a batch must not need all memory."""
+    from .test_parity import near_plan
+
+    plan, frame = near_plan(k=3)
+    scorer = Scorer(compile_plan(plan))
+    assert scorer.batch_rows == scoring.BATCH_ROWS
+    member: Any = plan.members[0]
+    many = dataclasses.replace(
+        member, rows=np.tile(member.rows, (100, 1)), values=np.tile(member.values, (100, 1))
+    )
+    wide = Scorer(compile_plan(dataclasses.replace(plan, members=(many,))))
+    assert wide.batch_rows == scoring.BATCH_CELLS // 6_000
+    assert len(wide.score_frame(frame).prediction) == frame.height

@@ -12,6 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from assay.deploy.readme import render_readme
 from assay.deploy.shipment import Shipment
 from assay.errors import InputError, UnknownName, VerificationFailed
 from assay.records import Record, digest
@@ -231,7 +232,9 @@ def _write(shipment: Shipment, folder: Path, *, target: str, home: Path) -> None
         from assay.deploy.targets.browser import write_browser_page
         from assay.model.wasm import browser_runtime
 
-        write_browser_page(shipment.bundle, folder, runtime=browser_runtime(home))
+        described = write_browser_page(shipment.bundle, folder, runtime=browser_runtime(home))
+        readme = render_readme(shipment, "browser", described=described)
+        (folder / "README.md").write_text(readme, encoding="utf-8")
     elif target == "c":
         from assay.deploy.targets.c_source import write_c_source
 

@@ -42,8 +42,8 @@ SMALLEST_PROBABILITY = 1e-12
 SMALLEST_BASE = 1e-12
 """What is raised to a power on the way back from a power scale is kept this far above 0."""
 
-CLOSE = 1e-9
-"""Relative difference of two squared distances that rounding may turn round."""
+CLOSE = 4e-6
+"""Relative difference of two squared distances between float32 features that may be rounding."""
 
 _CELLS_A_CHUNK = 4_000_000
 
@@ -256,7 +256,7 @@ def neighbour_ties(member: NeighboursMember, features: Float32) -> Bool:
     Returns
     -------
     ndarray of bool, shape (n,)
-        Where the k-th and the next squared distance differ by less than a billionth.
+        Where the k-th and the next squared distance differ by less than `CLOSE`.
     """
     points = _standardised(member, features[:, member.columns].astype(np.float64))
     if member.k >= len(member.rows):

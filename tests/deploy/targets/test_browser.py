@@ -87,19 +87,18 @@ def page_folder(
     bundle: Bundle, sample: Sample, runtime: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     folder = tmp_path_factory.mktemp("page")
-    hallmark = (sample.folder / "hallmark.json").read_bytes()
-    write_browser_page(bundle, folder, runtime=runtime, hallmark=hallmark)
+    write_browser_page(bundle, folder, runtime=runtime)
     return folder
 
 
 class TestTheFolder:
-    def test_it_holds_all_that_runs_and_the_hallmark(
+    def test_it_holds_all_that_runs(
         self, page_folder: Path, bundle: Bundle
     ) -> None:
         names = {path.name for path in page_folder.iterdir()}
         assert names == {
             *(path.name for path in PAGE.iterdir()),
-            *("model.onnx", "page.json", "hallmark.json"),
+            *("model.onnx", "page.json"),
             *("ort.wasm.bundle.min.js", "ort-wasm-simd-threaded.wasm"),
         }
         assert (page_folder / "model.onnx").read_bytes() == bundle.graph

@@ -37,13 +37,10 @@ REASONS = 5
 _DESCRIPTION = "page.json"
 _INDEX = "index.html"
 _ORDERS = "orders.bin"
-_HALLMARK = "hallmark.json"
 _KINDS = ("regression", "binary", "multiclass")
 
 
-def write_browser_page(
-    bundle: Bundle, folder: Path, *, runtime: Path, hallmark: bytes = b""
-) -> str:
+def write_browser_page(bundle: Bundle, folder: Path, *, runtime: Path) -> str:
     """Write the page of a verified version into an empty folder.
 
     Parameters
@@ -54,8 +51,6 @@ def write_browser_page(
         Exists and is empty.
     runtime : Path
         The engine's two files, from `browser_runtime`.
-    hallmark : bytes
-        ``hallmark.json`` of the version, laid beside for whoever verifies; empty for none.
 
     Returns
     -------
@@ -85,8 +80,6 @@ def write_browser_page(
     (folder / _DESCRIPTION).write_bytes(description)
     if orders:
         (folder / _ORDERS).write_bytes(orders)
-    if hallmark:
-        (folder / _HALLMARK).write_bytes(hallmark)
     _write_sources(bundle, folder, digest(description))
     return digest(description)
 
