@@ -13,7 +13,8 @@ it without a traceback, HTTP answers it as JSON: one shape everywhere.
     │   ├── UnknownColumn      a named column is not in the table
     │   ├── ContractViolation  rows break the contract           HTTP 422
     │   ├── UnknownName        no such project, run, version, check, family   HTTP 404
-    │   └── MissingExtra       an optional package is not installed
+    │   ├── MissingExtra       an optional package is not installed
+    │   └── NotCompilable      a model that no graph can stand for
     ├── GateRefused            a person must decide              exit 3   HTTP 409
     ├── ApprovalRefused        this person may not approve this  exit 4   HTTP 403
     ├── VerificationFailed     a signature, digest or ledger     exit 5   HTTP 409
@@ -157,6 +158,15 @@ class MissingExtra(InputError):
             f"{purpose} needs the package {module!r}, which is not installed.",
             hint=f"pip install 'assay[{extra}]'",
         )
+
+
+class NotCompilable(InputError):
+    """A model that the compiler cannot take; found before it is trained where that can be."""
+
+    code = "not-compilable"
+
+    def __init__(self, name: str, why: str, *, hint: str, where: str = "") -> None:
+        super().__init__(f"The compiler cannot take {name}: {why}.", hint=hint, where=where)
 
 
 class GateRefused(AssayError):

@@ -38,6 +38,8 @@ def digests(dossier: Dossier) -> tuple[tuple[str, str], ...]:
     ]
     if dossier.version is not None:
         named += [
+            ("Model plan", dossier.version.plan),
+            ("Model graph, coded", dossier.version.coded),
             ("Split", dossier.version.split),
             ("Code", dossier.version.code),
             ("Environment", dossier.version.environment),
@@ -46,17 +48,27 @@ def digests(dossier: Dossier) -> tuple[tuple[str, str], ...]:
 
 
 def parity_words(dossier: Dossier) -> str:
-    """What the parity proof showed, in one or two sentences."""
+    """What the parity proof showed, and what it did not look at, in a few sentences."""
     parity = dossier.parity
     worst = max((case.worst for case in parity.cases), default=0.0)
     changed = sum(case.label_changes for case in parity.cases)
     proved = "agree" if parity.ok else "do not agree"
-    return (
+    said = [
         f"The graph and the fitted model {proved} on {counted(parity.rows, 'row')} in "
         f"{counted(len(parity.cases), 'case')}: largest difference {number(worst)}, "
-        f"{counted(changed, 'changed label')}. Of {counted(parity.splits, 'split')} in its trees, "
-        f"{count(parity.splits_tried)} were tried on both sides."
-    )
+        f"{counted(changed, 'changed label')}.",
+        f"Of {counted(parity.splits, 'split')} in its trees, "
+        f"{count(parity.splits_tried)} were tried on both sides.",
+    ]
+    if parity.engines:
+        said.append(f"Compared as well: {', '.join(parity.engines)}.")
+    skipped = {
+        "at equal distances of neighbours": sum(case.ties for case in parity.cases),
+        "that an engine cannot be given": sum(case.unread for case in parity.cases),
+    }
+    said += [f"Not compared: {counted(n, 'row')} {why}." for why, n in skipped.items() if n]
+    said += [f"Not examined: {what}." for what in parity.not_examined]
+    return " ".join(said)
 
 
 def split_words(dossier: Dossier) -> str:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 
+from assay.automl.families.fitted import FittedModel
 from assay.automl.family import Answers, Params, Task, Validation
-from assay.automl.trees import Tree, at_most, plant
-from assay.model.plan import Float32, Float64, TreesMember
+from assay.model.plan import Float32, Float64
 from assay.question import Kind
 
 if TYPE_CHECKING:
@@ -61,7 +59,7 @@ class ExtraTrees:
         weights: Float64 | None = None,
         validation: Validation | None = None,  # noqa: ARG002 - no rounds to choose
         threads: int = 1,
-    ) -> FittedForest:
+    ) -> FittedModel:
         """Fit scikit-learn's extra trees."""
         kind = ExtraTreesRegressor if task.kind == "regression" else ExtraTreesClassifier
         model = kind(
@@ -73,49 +71,7 @@ class ExtraTrees:
             n_jobs=threads,
         )
         model.fit(X, y, sample_weight=weights)
-        return FittedForest(params=dict(params), task=task, model=model)
-
-
-@dataclass(frozen=True, kw_only=True)
-class FittedForest:
-    """A fitted forest."""
-
-    params: Params
-    task: Task
-    model: Any
-
-    def predict(self, X: Float32) -> Float64:
-        """Answer rows by scikit-learn."""
-        if self.task.kind == "regression":
-            return np.asarray(self.model.predict(X), dtype=np.float64)[:, None]
-        return self._in_classes(self.model.predict_proba(X))
-
-    def describe(self, columns: tuple[int, ...]) -> TreesMember:
-        """Every tree, its leaves divided by the number of trees."""
-        trees = [self._tree(e.tree_) for e in self.model.estimators_]
-        return plant(
-            trees,
-            family="forest",
-            columns=columns,
-            base=np.zeros(self.task.width),
-            link="identity",
+        present = () if task.kind == "regression" else tuple(int(k) for k in model.classes_)
+        return FittedModel(
+            family=self.name, params=dict(params), task=task, model=model, present=present
         )
-
-    def _tree(self, grown: Any) -> Tree:
-        leaf = grown.children_left < 0
-        values = np.where(leaf[:, None], grown.value[:, 0, :], 0.0)
-        if self.task.kind != "regression":
-            values = self._in_classes(values)
-        return Tree(
-            feature=np.where(leaf, 0, grown.feature).astype(np.int32),
-            threshold=np.where(leaf, np.float32(0), at_most(grown.threshold)),
-            left=grown.children_left.astype(np.int32),
-            right=grown.children_right.astype(np.int32),
-            values=values / len(self.model.estimators_),
-        )
-
-    def _in_classes(self, shares: Float64) -> Float64:
-        """Shares of the classes present, as (n, width) over all classes of the task."""
-        full = np.zeros((len(shares), self.task.classes))
-        full[:, self.model.classes_] = shares
-        return full[:, 1:] if self.task.kind == "binary" else full

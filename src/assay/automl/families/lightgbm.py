@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import lightgbm
-import numpy as np
 
+from assay.automl.families.fitted import FittedModel
 from assay.automl.family import Answers, Params, Task, Validation
-from assay.automl.trees import Tree, at_most, below, plant, spread, stump
-from assay.model.plan import Float32, Float64, TreesMember
+from assay.model.plan import Float32, Float64
 from assay.question import Kind
 
 if TYPE_CHECKING:
     import optuna
-
-ZERO = np.float32(1e-35)
-"""LightGBM reads magnitudes up to this as 0."""
 
 LARGE_ROWS = 20_000
 """From so many rows on, the default takes larger and fewer steps, to fit short budgets."""
@@ -78,7 +73,7 @@ class LightGBM:
         weights: Float64 | None = None,
         validation: Validation | None = None,
         threads: int = 1,
-    ) -> FittedLightGBM:
+    ) -> FittedModel:
         """Boost; with ``validation`` up to twice the rounds, stopping when they do not help."""
         settings = _settings(params, task, seed=seed, threads=threads)
         table = lightgbm.Dataset(X, label=y, weight=weights, params=settings)
@@ -91,37 +86,11 @@ class LightGBM:
             rounds *= 2
         booster = lightgbm.train(settings, table, num_boost_round=rounds, **checks)
         used = booster.best_iteration if validation is not None else rounds
-        return FittedLightGBM(params={**params, "rounds": max(1, used)}, task=task, booster=booster)
-
-
-@dataclass(frozen=True, kw_only=True)
-class FittedLightGBM:
-    """A fitted booster."""
-
-    params: Params
-    task: Task
-    booster: Any
-
-    def predict(self, X: Float32) -> Float64:
-        """Answer rows by LightGBM."""
-        raw = self.booster.predict(X, num_iteration=self.params["rounds"], num_threads=1)
-        return np.asarray(raw, dtype=np.float64).reshape(len(X), self.task.width)
-
-    def describe(self, columns: tuple[int, ...]) -> TreesMember:
-        """Every tree of the booster's own dump; the first ones hold the starting value."""
-        width = self.task.width
-        dump = self.booster.dump_model(num_iteration=self.params["rounds"])["tree_info"]
-        trees = [
-            _tree(tree["tree_structure"], output=number % width, width=width)
-            for number, tree in enumerate(dump)
-        ]
-        link = {"regression": "identity", "binary": "sigmoid", "multiclass": "softmax"}
-        return plant(
-            trees,
-            family="lightgbm",
-            columns=columns,
-            base=np.zeros(width),
-            link=link[self.task.kind],  # type: ignore[arg-type]
+        return FittedModel(
+            family=self.name,
+            params={**params, "rounds": max(1, used)},
+            task=task,
+            model=booster,
         )
 
 
@@ -147,33 +116,3 @@ def _settings(params: Params, task: Task, *, seed: int, threads: int) -> dict[st
         "force_col_wise": True,
         "verbosity": -1,
     }
-
-
-def _tree(root: dict[str, Any], *, output: int, width: int) -> Tree:
-    """One tree of the dump, nodes in the order they are met."""
-    if "split_feature" not in root:
-        return stump(spread(np.array([root["leaf_value"]]), output, width))
-    nodes = [root]
-    children: list[tuple[int, int]] = []
-    for node in nodes:  # grows while it is walked
-        if "split_feature" in node:
-            children.append((len(nodes), len(nodes) + 1))
-            nodes += [node["left_child"], node["right_child"]]
-        else:
-            children.append((-1, -1))
-    pairs = np.array(children, dtype=np.int32)
-    leaves = np.array([node.get("leaf_value", 0.0) for node in nodes])
-    return Tree(
-        feature=np.array([node.get("split_feature", 0) for node in nodes], dtype=np.int32),
-        threshold=_thresholds(np.array([node.get("threshold", 0.0) for node in nodes])),
-        left=pairs[:, 0],
-        right=pairs[:, 1],
-        values=spread(leaves, output, width),
-    )
-
-
-def _thresholds(exact: Float64) -> Float32:
-    """Thresholds in float32; those in the range that LightGBM reads as 0 move to its edge."""
-    near = at_most(exact)
-    near = np.where((near < 0) & (near >= -ZERO), below(-ZERO), near)
-    return np.where((near >= 0) & (near < ZERO), ZERO, near).astype(np.float32)

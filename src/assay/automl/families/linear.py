@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.linear_model import ElasticNet, LogisticRegression, Ridge
 
+from assay.automl.families.fitted import FittedModel, unit_of
 from assay.automl.family import Answers, Params, Task, Validation
-from assay.model.plan import Float32, Float64, LinearMember
+from assay.model.plan import Float32, Float64, LinearMember, Member
+from assay.model.readers import predict_native, read_member
 from assay.question import Kind
 
 if TYPE_CHECKING:
     import optuna
-
-ABSENT = -50.0
-"""Logit of a class that the rows at hand do not hold: its probability is under 1e-21."""
 
 
 class Linear:
@@ -68,73 +67,40 @@ class Linear:
     ) -> FittedLinear:
         """Standardise in double, fit, keep what a `LinearMember` holds."""
         center, scale = _standard(X, weights)
-        middle, spread = _unit(y, task)
+        unit = unit_of(y, task)
         total = float(len(y) if weights is None else np.sum(weights))
         model = _model(params, task, seed=seed, total=total)
-        answers = (y - middle) / spread if task.kind == "regression" else y
+        answers = (y - unit[0]) / unit[1] if task.kind == "regression" else y
         model.fit((X.astype(np.float64) - center) / scale, answers, sample_weight=weights)
         return FittedLinear(
+            family=self.name,
             params=dict(params),
             task=task,
             model=model,
+            present=() if task.kind == "regression" else tuple(int(k) for k in model.classes_),
+            unit=unit,
             center=center,
             scale=scale,
-            unit=(middle, spread),
         )
 
 
 @dataclass(frozen=True, kw_only=True)
-class FittedLinear:
-    """A fitted linear model; ``unit`` is the center and scale of the answers."""
+class FittedLinear(FittedModel):
+    """A linear model on features standardised in double."""
 
-    params: Params
-    task: Task
-    model: Any
     center: Float64
     scale: Float64
-    unit: tuple[float, float]
 
     def predict(self, X: Float32) -> Float64:
         """Answer rows by scikit-learn."""
         Z = (X.astype(np.float64) - self.center) / self.scale
-        if self.task.kind == "regression":
-            middle, spread = self.unit
-            return np.asarray(self.model.predict(Z) * spread + middle, dtype=np.float64)[:, None]
-        probabilities = np.zeros((len(X), self.task.classes))
-        probabilities[:, self.model.classes_] = self.model.predict_proba(Z)
-        return probabilities[:, 1:] if self.task.kind == "binary" else probabilities
+        return self.on_task(predict_native(self.model, Z))
 
-    def describe(self, columns: tuple[int, ...]) -> LinearMember:
+    def describe(self, columns: tuple[int, ...]) -> Member:
         """Centers, scales, weights and intercepts."""
-        weights, intercept = self._in_units()
-        link = {"regression": "identity", "binary": "sigmoid", "multiclass": "softmax"}
-        return LinearMember(
-            family="linear",
-            columns=columns,
-            center=self.center,
-            scale=self.scale,
-            weights=weights,
-            intercept=intercept,
-            link=link[self.task.kind],  # type: ignore[arg-type]
-        )
-
-    def _in_units(self) -> tuple[Float64, Float64]:
-        """Weights (n_columns, width) and intercept (width,)."""
-        if self.task.kind == "regression":
-            middle, spread = self.unit
-            weights = np.asarray(self.model.coef_, dtype=np.float64).reshape(-1, 1) * spread
-            return weights, np.atleast_1d(self.model.intercept_ * spread + middle)
-        found = np.asarray(self.model.coef_, dtype=np.float64).T
-        start = np.asarray(self.model.intercept_, dtype=np.float64)
-        if self.task.kind == "binary":
-            return found, start
-        if found.shape[1] == 1:  # two of the classes are present: the first has logit 0
-            found, start = np.hstack([np.zeros_like(found), found]), np.array([0.0, start[0]])
-        weights = np.zeros((found.shape[0], self.task.classes))
-        intercept = np.full(self.task.classes, ABSENT)
-        weights[:, self.model.classes_] = found
-        intercept[self.model.classes_] = start
-        return weights, intercept
+        member = read_member(self.model, columns=columns, family=self.family)
+        assert isinstance(member, LinearMember)
+        return self.member_on_task(replace(member, center=self.center, scale=self.scale))
 
 
 def _standard(X: Float32, weights: Float64 | None) -> tuple[Float64, Float64]:
@@ -144,13 +110,6 @@ def _standard(X: Float32, weights: Float64 | None) -> tuple[Float64, Float64]:
     scale = np.sqrt(np.average((table - center) ** 2, axis=0, weights=weights))
     flat = scale <= 1e-9 * np.maximum(np.abs(center), 1e-30)
     return center, np.where(flat, 1.0, scale)
-
-
-def _unit(y: Answers, task: Task) -> tuple[float, float]:
-    """Center and scale of the answers, so that a penalty means the same in any unit."""
-    if task.kind != "regression":
-        return 0.0, 1.0
-    return float(np.mean(y)), float(np.std(y)) or 1.0
 
 
 def _model(params: Params, task: Task, *, seed: int, total: float) -> Any:

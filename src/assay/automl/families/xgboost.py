@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xgboost
 
+from assay.automl.families.fitted import FittedModel, unit_of
 from assay.automl.family import Answers, Params, Task, Validation
-from assay.automl.trees import Tree, below, plant, spread
-from assay.model.plan import Float32, Float64, TreesMember
+from assay.model.plan import Float32, Float64
 from assay.question import Kind
 
 if TYPE_CHECKING:
@@ -72,9 +70,13 @@ class XGBoost:
         weights: Float64 | None = None,
         validation: Validation | None = None,
         threads: int = 1,
-    ) -> FittedXGBoost:
-        """Boost; with ``validation`` up to twice the rounds, stopping when they do not help."""
-        unit = _unit(y, task)
+    ) -> FittedModel:
+        """Boost; with ``validation`` up to twice the rounds, stopping when they do not help.
+
+        XGBoost adds leaves in single precision. Boosting answers of unit scale, and taking the
+        link in double, keeps what is lost there under a millionth of that scale.
+        """
+        unit = unit_of(y, task)
         table = xgboost.DMatrix(X, label=_scaled(y, unit), weight=weights, nthread=threads)
         checks: dict[str, Any] = {}
         rounds = params["rounds"]
@@ -90,53 +92,12 @@ class XGBoost:
         settings = _settings(params, task, seed=seed, threads=threads)
         booster = xgboost.train(settings, table, num_boost_round=rounds, **checks)
         used = booster.best_iteration + 1 if validation is not None else rounds
-        return FittedXGBoost(
-            params={**params, "rounds": used}, task=task, booster=booster[:used], unit=unit
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class FittedXGBoost:
-    """A fitted booster; ``unit`` is the center and scale of the answers.
-
-    XGBoost adds leaves in single precision. Boosting answers of unit scale, and taking the link
-    in double, keeps what is lost there under a millionth of that scale.
-    """
-
-    params: Params
-    task: Task
-    booster: Any
-    unit: tuple[float, float]
-
-    def predict(self, X: Float32) -> Float64:
-        """Answer rows by XGBoost."""
-        raw = self.booster.inplace_predict(X, predict_type="margin")
-        margin = np.asarray(raw, dtype=np.float64).reshape(len(X), self.task.width)
-        if self.task.kind == "regression":
-            middle, scale = self.unit
-            return margin * scale + middle
-        if self.task.kind == "binary":
-            return np.asarray(1 / (1 + np.exp(-margin)), dtype=np.float64)
-        odds = np.exp(margin - margin.max(axis=1, keepdims=True))
-        return np.asarray(odds / odds.sum(axis=1, keepdims=True), dtype=np.float64)
-
-    def describe(self, columns: tuple[int, ...]) -> TreesMember:
-        """Every tree of the saved model; class by class in turn."""
-        learner = json.loads(self.booster.save_raw("json"))["learner"]
-        model = learner["gradient_booster"]["model"]
-        middle, scale = self.unit
-        width = self.task.width
-        trees = [
-            _tree(tree, output=output, width=width, scale=scale)
-            for tree, output in zip(model["trees"], model["tree_info"], strict=True)
-        ]
-        link = {"regression": "identity", "binary": "sigmoid", "multiclass": "softmax"}
-        return plant(
-            trees,
-            family="xgboost",
-            columns=columns,
-            base=_start(learner, self.task) * scale + middle,
-            link=link[self.task.kind],  # type: ignore[arg-type]
+        return FittedModel(
+            family=self.name,
+            params={**params, "rounds": used},
+            task=task,
+            model=booster[:used],
+            unit=unit,
         )
 
 
@@ -159,36 +120,6 @@ def _settings(params: Params, task: Task, *, seed: int, threads: int) -> dict[st
         "seed": seed,
         "verbosity": 0,
     }
-
-
-def _start(learner: dict[str, Any], task: Task) -> Float64:
-    """Margin before the first tree, from the saved base score (binary: a probability)."""
-    score = np.array(json.loads(learner["learner_model_param"]["base_score"]), dtype=np.float32)
-    base = np.atleast_1d(score).astype(np.float64)
-    if task.kind == "binary":
-        base = np.log(base / (1 - base))
-    return np.asarray(np.broadcast_to(base, (task.width,)).copy(), dtype=np.float64)
-
-
-def _tree(saved: dict[str, Any], *, output: int, width: int, scale: float) -> Tree:
-    """One tree; leaves keep their value where splits keep their threshold (``x < t`` is left)."""
-    left = np.array(saved["left_children"], dtype=np.int32)
-    conditions = np.array(saved["split_conditions"], dtype=np.float32)
-    leaf = left < 0
-    leaves = np.where(leaf, conditions, 0).astype(np.float64) * scale
-    return Tree(
-        feature=np.where(leaf, 0, saved["split_indices"]).astype(np.int32),
-        threshold=np.where(leaf, np.float32(0), below(conditions)),
-        left=left,
-        right=np.array(saved["right_children"], dtype=np.int32),
-        values=spread(leaves, output, width),
-    )
-
-
-def _unit(y: Answers, task: Task) -> tuple[float, float]:
-    if task.kind != "regression":
-        return 0.0, 1.0
-    return float(np.mean(y)), float(np.std(y)) or 1.0
 
 
 def _scaled(y: Answers, unit: tuple[float, float]) -> Float64:

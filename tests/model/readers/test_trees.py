@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.automl.families.ebm import steps
-from assay.automl.trees import at_most, below, plant, stump
+from assay.model.readers.ebm import steps
+from assay.model.readers.trees import at_most, below, plant, stump
 from assay.model.reference import raw_trees
 
 LIMIT = 2.0**99
