@@ -94,7 +94,8 @@ SAMPLES: dict[type[AssayError], tuple[AssayError, str, str]] = {
 CODES = {
     InputError: (2, 400), InvalidFile: (2, 400), InvalidConfig: (2, 400), InvalidTable: (2, 400),
     UnknownColumn: (2, 400), MissingExtra: (2, 400), ContractViolation: (2, 422),
-    UnknownName: (2, 404), NotCompilable: (2, 400), GateRefused: (3, 409), ApprovalRefused: (4, 403),
+    UnknownName: (2, 404), NotCompilable: (2, 400),
+    GateRefused: (3, 409), ApprovalRefused: (4, 403),
     VerificationFailed: (5, 409), ParityFailed: (6, 500), NotApplicable: (7, 422),
     StoreUnavailable: (8, 503), RunBusy: (9, 409),
 }  # fmt: skip

@@ -15,8 +15,9 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -333,10 +334,45 @@ def check(found: dict[str, Callable[[], Array]]) -> None:
         assert off < 1e-4, f"{name} is off by {off}"
 
 
+def report_models(rows: int, repeats: int) -> None:
+    batch, _ = table(rows, 2)
+    for case in cases(batch):
+        for threads in (1, 2):
+            print(f"\n{case.name}; threads: {threads}")
+            found = engines(case, batch, threads)
+            check(found)
+            report(found, repeats)
+
+
+def report_ensemble(rows: int, repeats: int) -> None:
+    plan, inputs, own = ensemble(rows)
+    sample = {name: column[:2_000] for name, column in inputs.items()}
+    expected = predict_plan(plan, sample).prediction
+    for threads in (1, 2):
+        native = NativeScorer(plan, threads)
+        graph = Scorer(compile_plan(plan), threads)
+        coded = Scorer(compile_plan(plan, "codes"), threads)
+        off = np.abs(native.score(sample).prediction - expected).max()
+        nodes = sum(len(m.left) for m in plan.members if isinstance(m, TreesMember))
+        print(f"\nensemble of {nodes:,} nodes, 12 mixed columns; threads: {threads}; C is off the "
+              f"reference by {off:.1e}")  # fmt: skip
+        report(
+            {
+                "libraries, ready features": partial(own, threads),
+                "the graph": partial(graph.score, inputs),
+                "the coded graph": partial(coded.score, inputs),
+                "compiled C": partial(native.score, inputs),
+                "of it, texts to codes": partial(texts, native, inputs),
+            },
+            repeats,
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--part", choices=("models", "ensemble", "both"), default="both")
     given = parser.parse_args()
     print(f"date      {datetime.now(UTC):%Y-%m-%d %H:%M} UTC")
     print(f"command   python {' '.join(sys.argv)}")
@@ -348,38 +384,10 @@ def main() -> None:
     )
     print(f"compiler  {_version_of('cc').splitlines()[0]}")
     print(f"rows      {given.rows:,}; median of {given.repeats} (least to most)")
-    batch, _ = table(given.rows, 2)
-    for case in cases(batch):
-        for threads in (1, 2):
-            print(f"\n{case.name}; threads: {threads}")
-            found = engines(case, batch, threads)
-            check(found)
-            report(found, given.repeats)
-    plan, inputs, own = ensemble(given.rows)
-    sample = {name: column[:2_000] for name, column in inputs.items()}
-    for threads in (1, 2):
-        began = time.perf_counter()
-        native = NativeScorer(plan, threads)
-        compiled_s = time.perf_counter() - began
-        graph = Scorer(compile_plan(plan), threads)
-        coded = Scorer(compile_plan(plan, "codes"), threads)
-        off = np.abs(native.score(sample).prediction - predict_plan(plan, sample).prediction).max()
-        print(f"\nthe ensemble, 12 mixed columns; threads: {threads}; compiled or found in "
-              f"{compiled_s:.1f} s; off the reference by {off:.1e}")  # fmt: skip
-        report(
-            {
-                "libraries, ready features": lambda: own(threads),  # noqa: B023
-                "the graph": lambda: graph.score(inputs),  # noqa: B023
-                "the coded graph": lambda: coded.score(inputs),  # noqa: B023
-                "compiled C": lambda: native.score(inputs),  # noqa: B023
-                "of it, texts to codes": lambda: texts(native, inputs),  # noqa: B023
-            },
-            max(3, given.repeats // 2),
-        )
-        for name, member in zip(("LightGBM", "forest", "CatBoost"), plan.members, strict=False):
-            alone = NativeScorer(replace(plan, members=(member,), weights=(1.0,)), threads)
-            least, median, most = measure(lambda: alone.score(inputs), 3)  # noqa: B023
-            print(f"  compiled C, {name} alone: {median:.1f} ms ({least:.1f} to {most:.1f})")
+    if given.part != "ensemble":
+        report_models(given.rows, given.repeats)
+    if given.part != "models":
+        report_ensemble(given.rows, given.repeats)
 
 
 def texts(native: NativeScorer, inputs: dict[str, Array]) -> None:

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
-
 import msgspec
 
 from assay.report.record import digests, parity_words
@@ -22,7 +20,7 @@ def test_the_proof_says_what_was_compared_and_what_was_not() -> None:
         not_examined=("a phone: none was here",),
         cases=(msgspec.structs.replace(first, ties=3, unread=1), *rest),
     )
-    words = parity_words(dataclasses.replace(dossier, parity=parity))
+    words = parity_words(msgspec.structs.replace(dossier, parity=parity))
     for said in (
         "Compared as well: coded graph, wasm.",
         "Not compared: 3 rows at equal distances of neighbours.",
@@ -37,6 +35,6 @@ def test_digests_name_the_other_forms_of_a_version_that_has_them() -> None:
     assert "Model plan" not in dict(digests(dossier))
     assert dossier.version is not None
     version = msgspec.structs.replace(dossier.version, plan=sha("plan"), coded=sha("coded"))
-    named = dict(digests(dataclasses.replace(dossier, version=version)))
+    named = dict(digests(msgspec.structs.replace(dossier, version=version)))
     assert named["Model plan"] == sha("plan")
     assert named["Model graph, coded"] == sha("coded")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from itertools import cycle
 from math import inf
@@ -22,6 +23,8 @@ CLOSING_SCORES = 150
 """Scorings that blending, intervals and calibration together cost about as much as."""
 PATIENCE = 40
 """Trials in a row without progress, after which refinement ends early."""
+MOST_REPEATS = 3
+"""Suggestions already tried, after which a family has nothing new to offer."""
 HOPE = 1.5
 """How much dearer than what is left a trial may look from a sample and still be begun: after
 its first folds the rest is known better, and is called off if need be."""
@@ -55,6 +58,7 @@ class Hunt:
         self.transform: Transform = "identity"
         self.families = self._able(families)
         self._studies: dict[str, optuna.Study] = {}
+        self._repeats: Counter[str] = Counter()
 
     def run(self, *, scales: bool) -> None:
         """All trials; with ``scales`` the quick families first decide between y and log y."""
@@ -125,6 +129,10 @@ class Hunt:
                 return
             trial = self._ask(name, self.transform)
             params = self.families[name].suggest(trial, self.bench.problem.task)
+            if self._was_tried(name, params):
+                self._studies[_study_name(name, self.transform)].tell(trial, state=_failed())
+                self._repeats[name] += 1
+                continue
             self._try(name, params, self.transform, trial)
             idle = idle + 1 if self._best_loss() >= best else 0
             best = self._best_loss()
@@ -132,8 +140,16 @@ class Hunt:
     def _next_family(self, rank: int) -> str | None:
         """The family of this rank among those that finished and fit into what is left."""
         ranked = list(dict.fromkeys(a.family.name for a in self.usable().values()))
-        fitting = [name for name in ranked if self.clock.fits(self._usual_s(name))]
+        fresh = [name for name in ranked if self._repeats[name] < MOST_REPEATS]
+        fitting = [name for name in fresh if self.clock.fits(self._usual_s(name))]
         return fitting[rank % len(fitting)] if fitting else None
+
+    def _was_tried(self, name: str, params: Params) -> bool:
+        """Whether the same parameters were cross-validated on this scale."""
+        return any(
+            attempt.family.name == name and attempt.params == params
+            for attempt in self.usable().values()
+        )
 
     def _usual_s(self, name: str) -> float:
         """Seconds that a trial of this family has taken on average."""

@@ -142,8 +142,11 @@ class NativeScorer:
         if threads == 1:
             run(0, rows)
             return
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(run, ends[:-1], ends[1:]))
+        with ThreadPoolExecutor(threads - 1) as pool:
+            others = [pool.submit(run, *ends[t : t + 2]) for t in range(1, threads)]
+            run(0, ends[1])
+        for other in others:
+            other.result()
 
     def _answer(self, answers: Float64) -> Answer:
         parts = dict(self._parts(answers))

@@ -53,13 +53,16 @@ def parity_words(dossier: Dossier) -> str:
     worst = max((case.worst for case in parity.cases), default=0.0)
     changed = sum(case.label_changes for case in parity.cases)
     proved = "agree" if parity.ok else "do not agree"
-    said = [
+    agreement = (
         f"The graph and the fitted model {proved} on {counted(parity.rows, 'row')} in "
         f"{counted(len(parity.cases), 'case')}: largest difference {number(worst)}, "
-        f"{counted(changed, 'changed label')}.",
+        f"{counted(changed, 'changed label')}."
+    )
+    splits = (
         f"Of {counted(parity.splits, 'split')} in its trees, "
-        f"{count(parity.splits_tried)} were tried on both sides.",
-    ]
+        f"{count(parity.splits_tried)} were tried on both sides."
+    )
+    said = [agreement, splits]
     if parity.engines:
         said.append(f"Compared as well: {', '.join(parity.engines)}.")
     skipped = {

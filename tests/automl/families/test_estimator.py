@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import lightgbm
 import numpy as np
 import pytest
@@ -24,7 +27,11 @@ from sklearn.tree import DecisionTreeRegressor
 
 from assay.automl.families.estimator import EstimatorFamily
 from assay.automl.family import Family, Task
+from assay.automl.search import search
+from assay.automl.spec import SearchSpec
 from assay.errors import InputError, NotCompilable
+from assay.model.compile import compile_plan
+from assay.model.parity import prove_parity
 from assay.testing import FamilyExam
 
 
@@ -138,3 +145,28 @@ def test_weights_that_would_be_ignored_are_refused() -> None:
     X = np.arange(10, dtype=np.float32).reshape(5, 2)
     with pytest.raises(InputError, match="takes no weights"):
         family.fit(X, X[:, 0], task=Task(kind="regression"), params={}, seed=0, weights=np.ones(5))
+
+
+@pytest.mark.parametrize(
+    ("target", "kind", "estimators"),
+    [
+        ("price", "regression", [KNeighborsRegressor(5), HistGradientBoostingRegressor()]),
+        ("band", "multiclass", [KNeighborsClassifier(5), RandomForestClassifier(20)]),
+    ],
+)
+def test_the_search_tries_them_and_the_graph_is_proved_equal(
+    houses: Callable[..., Any], target: str, kind: Any, estimators: list[Any]
+) -> None:
+    frame, contract = houses(target)
+    families = {f.name: f for f in map(EstimatorFamily, estimators)}
+    result = search(
+        frame,
+        contract=contract,
+        kind=kind,
+        target=target,
+        folds=np.arange(len(frame)) % 3,
+        spec=SearchSpec(max_trials=4, threads=1),
+        families=dict(families),
+    )
+    assert {member.family for member in result.plan.members} <= set(families)
+    assert prove_parity(result.plan, compile_plan(result.plan), frame, result.native).ok

@@ -9,7 +9,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 
 from assay.errors import NotCompilable
 from assay.model.plan import TreesMember
-from assay.model.readers import check_compilable, read_member
+from assay.model.readers import check_compilable, predict_native, read_member
 
 from .proof import CODES, COLUMNS, classes, same_answers, signal, table
 
@@ -66,6 +66,15 @@ def test_categories_are_numbered_anew_and_their_columns_put_first(shift: int) ->
     assert isinstance(member, TreesMember)
     asked = set(member.feature[(member.left >= 0) & (member.set_of >= 0)].tolist())  # type: ignore[operator]
     assert asked == {1, CODES}
+
+
+def test_an_infinite_category_is_an_unknown_one() -> None:
+    X = table(missing=True)
+    model = HistGradientBoostingRegressor(categorical_features=[CODES], **FEW).fit(X, signal(X))
+    rows = np.repeat(X[:1], 2, axis=0)
+    rows[:, CODES] = [np.inf, 77]
+    answers = predict_native(model, rows)
+    assert answers[0] == answers[1]
 
 
 def test_words_and_fractions_as_categories_are_refused() -> None:

@@ -177,7 +177,9 @@ def test_trap_calibration_around_lightgbm_converts_silently_wrong(
     on the logit, those of a plan on the chance, so they part a little between knots.
     """
     X, fresh = rows(many=600), rows(seed=6, many=400)
-    model = CalibratedClassifierCV(lightgbm.LGBMClassifier(**FEW), method=kind, ensemble=False)
+    model = CalibratedClassifierCV(
+        lightgbm.LGBMClassifier(**FEW), method=kind, cv=3, ensemble=False
+    )
     model.fit(X, classes(X, 2))
     truth = model.predict_proba(fresh)[:, 1]
     stock = np.abs(run(stock_sklearn(model), fresh) - truth)

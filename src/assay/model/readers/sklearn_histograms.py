@@ -51,10 +51,14 @@ def read(model: Any, *, columns: tuple[int, ...], family: str) -> TreesMember:
 
 
 def answer(model: Any, X: Float32) -> Float64:
-    """Rows by scikit-learn, in double."""
+    """Rows by scikit-learn, in double; it refuses infinite categories, which are unknown ones."""
+    Z = doubles(X).copy()
+    if model.is_categorical_ is not None:
+        codes = Z[:, model.is_categorical_]
+        Z[:, model.is_categorical_] = np.where(np.isinf(codes), np.nan, codes)
     if hasattr(model, "classes_"):
-        return chances(model.predict_proba(doubles(X)))
-    return values(model.predict(doubles(X)))
+        return chances(model.predict_proba(Z))
+    return values(model.predict(Z))
 
 
 @dataclass(frozen=True, kw_only=True)
