@@ -41,7 +41,7 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 from assay.model import predict_native, prove_parity, read_member
 from assay.model.calibration import read_calibration
 from assay.model.compile import compile_plan
-from assay.model.encode import encode, feature_count, feature_width
+from assay.model.encode import feature_count, feature_width
 from assay.model.inputs import graph_inputs
 from assay.model.plan import (
     Encoder,
@@ -123,15 +123,19 @@ def _prepare(table: pd.DataFrame) -> tuple[Any, Any]:
 
 def _members() -> list[Any]:
     return [
-        lgb.LGBMClassifier(n_estimators=150, num_leaves=24, learning_rate=0.05, n_jobs=1, verbose=-1),
+        lgb.LGBMClassifier(
+            n_estimators=150, num_leaves=24, learning_rate=0.05, n_jobs=1, verbose=-1
+        ),
         ExtraTreesClassifier(100, min_samples_leaf=3, random_state=0, n_jobs=1),
-        CatBoostClassifier(iterations=200, depth=6, thread_count=1, verbose=0, allow_writing_files=False),
+        CatBoostClassifier(
+            iterations=200, depth=6, thread_count=1, verbose=0, allow_writing_files=False
+        ),
         make_pipeline(StandardScaler(), LogisticRegression(max_iter=500)),
-    ]  # fmt: skip
+    ]
 
 
 def _plan(prepare: tuple[Any, Any], members: list[Any], calibrator: Any) -> ModelPlan:
-    trees, linear = prepare
+    trees, _ = prepare
     fills = trees.named_transformers_["simpleimputer"].statistics_
     numbers: tuple[Encoder, ...] = tuple(
         NumberEncoder(column=name, fill=float(fill), low=0.0, high=1e6)
@@ -230,8 +234,8 @@ def main() -> None:
     show("1 row, Scorer on codes", milliseconds(lambda: by_codes.score(one), 3000))
     _show_wasm(graph, one)
     show("1,000 rows, native chain", milliseconds(lambda: made.native(some_table), 20))
-    show("1,000 rows, graph of columns", milliseconds(lambda: by_columns.score(some), 20), "<= native")
-    show("1,000 rows, graph of codes", milliseconds(lambda: by_codes.score(some), 20), "<= native")
+    show("1,000 rows, graph of columns", milliseconds(lambda: by_columns.score(some), 20))
+    show("1,000 rows, graph of codes", milliseconds(lambda: by_codes.score(some), 20))
 
 
 def _run(scorer: Scorer, inputs: dict[str, Any]) -> Any:

@@ -9,12 +9,13 @@ import polars as pl
 import pytest
 
 from assay.automl.bench import Bench
+from assay.automl.families.estimator import EstimatorFamily
 from assay.automl.families.linear import Linear
 from assay.automl.family import Params, Task
 from assay.automl.metrics import METRICS
 from assay.automl.search import SearchResult, search
 from assay.automl.spec import SearchSpec
-from assay.errors import InputError, InvalidTable, UnknownName
+from assay.errors import InputError, InvalidTable, NotCompilable, UnknownName
 from assay.model.encode import encode
 from assay.model.inputs import graph_inputs
 from assay.model.plan_file import plan_to_bytes
@@ -271,3 +272,25 @@ def test_bad_targets(houses: Callable[..., Any]) -> None:
         search(frame, kind="regression", target="town", **common)
     with pytest.raises(InvalidTable, match="4 classes"):
         search(frame.fill_null("Ado"), kind="binary", target="town", **common)
+
+
+def test_a_family_with_nothing_left_to_try_leaves_the_turns_to_others(
+    houses: Callable[..., Any],
+) -> None:
+    """A user's own estimator without choices is tried once; the rest of the trials go on."""
+    from sklearn.linear_model import LinearRegression
+
+    families = {"own": EstimatorFamily(LinearRegression(), name="own"), "linear": Linear()}
+    board = run(houses, families=families, spec={"max_trials": 8}).leaderboard
+    names = [trial.family for trial in board.trials if trial.status == "finished"]
+    assert len(names) == 8
+    assert names.count("own") <= 2  # once on each scale
+
+
+def test_what_the_compiler_cannot_take_is_refused_before_any_training(
+    houses: Callable[..., Any],
+) -> None:
+    from sklearn.svm import SVR
+
+    with pytest.raises(NotCompilable, match="SVR"):
+        EstimatorFamily(SVR())

@@ -75,7 +75,10 @@ class Fitted(Protocol):
 
 @runtime_checkable
 class Family(Protocol):
-    """A kind of model that the search can try."""
+    """A kind of model that the search can try.
+
+    One that cannot weigh rows says so by an attribute ``takes_weights = False``.
+    """
 
     name: str
     transparent: bool
