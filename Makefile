@@ -60,8 +60,8 @@ environments: $(ENVIRONMENTS)
 	.environments/$*/bin/python -m pip install --quiet --no-compile --requirement $<
 	@touch $@
 
-# PostgreSQL, Chromium, pdftotext and Java for the tests, where this is root on Debian; else tests
-# that need them skip and say so.
+# PostgreSQL, Chromium, pdftotext, gcc, npm and Java for the tests, where this is root on Debian; else
+# tests that need them skip and say so.
 system:
 	@sh tests/system.sh
 

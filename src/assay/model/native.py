@@ -18,18 +18,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from assay.errors import InputError, InvalidFile, UnknownColumn
-from assay.model.answer import (
-    Answer,
-    anomaly_answer,
-    class_answer,
-    cluster_answer,
-    regression_answer,
-    vector_answer,
-)
+from assay.model.answer import Answer
 from assay.model.c.source import CSource, c_source
 from assay.model.inputs import graph_inputs, row_count
 from assay.model.plan import Array, Float64, ModelPlan
 from assay.model.plan_file import plan_to_bytes
+from assay.model.scorer import answer_of
 from assay.records import digest
 
 if TYPE_CHECKING:
@@ -149,21 +143,10 @@ class NativeScorer:
             other.result()
 
     def _answer(self, answers: Float64) -> Answer:
-        parts = dict(self._parts(answers))
-        output = self.output
-        low, high = parts.get("lower"), parts.get("upper")
-        if output.kind == "regression":
-            return regression_answer(parts["prediction"], low, high)
-        if output.kind == "vector":
-            return vector_answer(parts["values"], low, high, names=output.names)
-        label = parts["label"].astype(np.int64)
-        if output.kind == "clusters":
-            return cluster_answer(parts["scores"], label, names=output.names)
-        if output.kind == "anomaly":
-            return anomaly_answer(parts["score"], label)
-        return class_answer(
-            parts["probabilities"], label, classes=output.classes, interval=output.interval
-        )
+        parts: dict[str, Array] = dict(self._parts(answers))
+        if "label" in parts:
+            parts["label"] = parts["label"].astype(np.int64)
+        return answer_of(self.output, parts)
 
     def _parts(self, answers: Float64) -> Iterator[tuple[str, Float64]]:
         place = 0

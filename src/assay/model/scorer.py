@@ -21,7 +21,7 @@ from assay.model.answer import (
 from assay.model.coding import Coding
 from assay.model.facts import GraphFacts, read_facts
 from assay.model.inputs import graph_inputs, row_count
-from assay.model.plan import Array, Input
+from assay.model.plan import Array, Input, Output
 
 if TYPE_CHECKING:
     import polars as pl
@@ -142,8 +142,8 @@ class Scorer:
         return empty | named
 
 
-def answer_of(facts: GraphFacts, results: Mapping[str, Array]) -> Answer:
-    """What a graph's outputs mean, whichever engine gave them."""
+def answer_of(facts: GraphFacts | Output, results: Mapping[str, Array]) -> Answer:
+    """What outputs mean, by their names in the graph, whichever engine gave them."""
     low, high = results.get("lower"), results.get("upper")
     if facts.kind == "regression":
         return regression_answer(results["prediction"], low, high)

@@ -192,7 +192,8 @@ since 1970-01-01, the time of day as a fraction. Columns that the model does not
 
 `{name}_score_batch(columns, rows, answers)` works on blocks of rows: `columns` are arrays of
 doubles in the order above, texts as their codes from `{name}_code`. It needs up to a quarter of a
-megabyte of stack (1 MB where features are many thousands); with little, compile with `-D{macro}_BLOCK=1`. It keeps no state, so threads may share it.
+megabyte of stack (1 MB where features are many thousands); with little, compile with
+`-D{macro}_BLOCK=1`. It keeps no state, so threads may share it.
 """
 
 

@@ -168,6 +168,10 @@ static void table_BIN(const BIN_T *bins, const table_trees_BIN *forest, double *
 static void part_BIN(uint8_t *restrict place, const BIN_T *restrict bins, BIN_T cut, uint8_t from,
                      uint8_t to, size_t rows)
 {
+    if (rows == 1) { /* not worth the way into vectors and out */
+        *place = (*place == from) & (*bins > cut) ? to : *place;
+        return;
+    }
     for (size_t r = 0; r < rows; r++)
         place[r] = (place[r] == from) & (bins[r] > cut) ? to : place[r];
 }
