@@ -14,6 +14,8 @@ for name in car-price churn; do
   "$assay" serve "$name" --background --port 0
   "$assay" predict "$name" "@$here/$name/row.json"
   "$assay" serve "$name" --stop
+  "$assay" export "$name" "$ASSAY_HOME/$name-python" --target python
+  "$(dirname "$assay")/python" -I "$ASSAY_HOME/$name-python/strict.py" "$here/$name/row.json"
   "$assay" status "$name"
 done
 "$assay" ledger verify

@@ -122,7 +122,8 @@ def search(bench: Bench, acquired: Acquired) -> Searched:
     question = bench.load(Question, asked.question)
     contract, split = bench.load(Contract, acquired.contract), bench.load(Split, acquired.split)
     entry = bench.note("training started", subject=acquired.dataset, body={"policy": asked.policy})
-    train = usable_rows(bench, acquired, question)[list(split.train)]
+    usable = usable_rows(bench, acquired, question)
+    train = usable[list(split.train)]
     found = search_models(
         train,
         contract=contract,
@@ -147,6 +148,7 @@ def search(bench: Bench, acquired: Acquired) -> Searched:
             graph,
             train,
             found.native,
+            held_out=usable[list(split.test)],  # compared, never scored: no answer is looked at
             coded=coded,
             engines=engines,
             not_examined=absent,

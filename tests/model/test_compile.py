@@ -263,3 +263,21 @@ BROKEN: dict[str, Any] = {
 def test_a_plan_that_is_not_whole_is_refused(priced_cars: Fitted, message: str) -> None:
     with pytest.raises(InputError, match=message):
         compile_plan(dataclasses.replace(priced_cars.plan, **BROKEN[message]))
+
+
+def test_linear_members_of_the_same_columns_are_one_product(cars: Fitted) -> None:
+    """Two of them, with trees between: the weights still find their own."""
+    linear: Any = cars.plan.members[2]
+    other = dataclasses.replace(
+        linear, weights=linear.weights * -0.5, intercept=linear.intercept + 1
+    )
+    plan = dataclasses.replace(
+        cars.plan, members=(linear, cars.plan.members[0], other), weights=(0.2, 0.5, 0.3)
+    )
+    graph = compile_plan(plan)
+    products = [n for n in onnx.load_model_from_string(graph).graph.node if n.op_type == "MatMul"]
+    single = compile_plan(dataclasses.replace(plan, members=plan.members[:2], weights=(0.2, 0.5)))
+    alone = [n for n in onnx.load_model_from_string(single).graph.node if n.op_type == "MatMul"]
+    assert len(products) == len(alone)
+    inputs = graph_inputs(INPUTS, cars.frame)
+    assert_same(Scorer(graph).score(inputs), predict_plan(plan, inputs), rtol=1e-12)

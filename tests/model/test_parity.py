@@ -32,7 +32,7 @@ from assay.model.scorer import Scorer
 from assay.model.split_rows import split_rows
 from assay.records import digest
 
-from .fitted import ENCODERS, INPUTS, Fitted, fit_cars
+from .fitted import ENCODERS, INPUTS, Fitted, car_table, fit_cars
 from .made_plans import KINDS, random_inputs, random_plan
 
 CASES = (
@@ -408,3 +408,11 @@ def proved(plan: ModelPlan, seed: int) -> str:
     except ParityFailed as error:
         return "not both finite numbers" if "not both finite numbers" in str(error) else str(error)
     return "" if report.engines == ("coded graph",) else "not every engine"
+
+
+def test_held_out_rows_are_a_case_of_their_own(priced_cars: Fitted) -> None:
+    cars = priced_cars
+    fresh = car_table(80, seed=5)
+    report = prove_parity(cars.plan, cars.graph, cars.frame, cars.native, held_out=fresh)
+    assert [case.name for case in report.cases[:2]] == ["real rows", "held-out rows"]
+    assert report.cases[1].rows == 80

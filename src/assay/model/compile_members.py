@@ -76,19 +76,40 @@ class _Raw:
 
 
 def _raw(builder: GraphBuilder, members: Sequence[Member], features: Features) -> _Raw:
-    """Trees first, all in one node; then the others."""
+    """Trees first, all in one node; then the others, linear ones of the same columns in one."""
     numbered = list(enumerate(members))
     trees = [(i, m) for i, m in numbered if isinstance(m, TreesMember)]
-    others = [(i, m) for i, m in numbered if not isinstance(m, TreesMember)]
+    groups = _groups([(i, m) for i, m in numbered if not isinstance(m, TreesMember)])
     own = [m for _, m in trees]
     sums = [_Sum(compile_trees(builder, own, features), _bases(own))] if trees else []
-    sums += [_other(builder, member, features) for _, member in others]
+    sums += [_other(builder, _merged([m for _, m in group]), features) for group in groups]
     name = builder.concat([part.name for part in sums])
     rest = np.concatenate([part.rest for part in sums])
     if rest.any():
         name = builder.node("Add", name, builder.constant(rest[None, :]))
-    both = [*trees, *others]
+    both = [*trees, *(numbered for group in groups for numbered in group)]
     return _Raw(name, [m for _, m in both], [i for i, _ in both])
+
+
+def _groups(members: Sequence[tuple[int, Member]]) -> list[list[tuple[int, Member]]]:
+    """Linear members of the same columns together, every other by itself."""
+    groups: dict[object, list[tuple[int, Member]]] = {}
+    for number, member in members:
+        joins = isinstance(member, LinearMember) and _folds(member)
+        groups.setdefault(member.columns if joins else number, []).append((number, member))
+    return list(groups.values())
+
+
+def _merged(members: Sequence[Member]) -> Member:
+    """Linear members as one whose outputs lie side by side; a single member as it is."""
+    if len(members) == 1:
+        return members[0]
+    folded = [_folded(member) for member in members if isinstance(member, LinearMember)]
+    return replace(
+        folded[0],
+        weights=np.hstack([member.weights for member in folded]),
+        intercept=np.concatenate([member.intercept for member in folded]),
+    )
 
 
 @dataclass(frozen=True)
@@ -170,9 +191,14 @@ def _spread(member: LinearMember, own: npt.NDArray[np.int64], width: int) -> Lin
     return replace(member, weights=weights)
 
 
+def _folds(member: LinearMember) -> bool:
+    """Whether every center lies near enough to 0."""
+    return bool(np.abs(member.center / member.scale).max() <= MOST_SCALES_AWAY)
+
+
 def _folded(member: LinearMember) -> LinearMember:
     """Center and scale within weights and intercept, where that costs few of a double's digits."""
-    if np.abs(member.center / member.scale).max() > MOST_SCALES_AWAY:
+    if not _folds(member):
         return member
     weights = member.weights / member.scale[:, None]
     nothing = np.zeros_like(member.center)

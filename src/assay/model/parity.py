@@ -86,6 +86,7 @@ def prove_parity(
     frame: pl.DataFrame,
     native: Native,
     *,
+    held_out: pl.DataFrame | None = None,
     coded: bytes = b"",
     engines: Mapping[str, Engine] | None = None,
     not_examined: Sequence[str] = (),
@@ -103,6 +104,8 @@ def prove_parity(
         sample is compared.
     native : callable
         From features to the members' own predictions; see `Native`.
+    held_out : polars.DataFrame, optional
+        Further real rows, which nothing was fitted on; a sample of many.
     coded : bytes, optional
         The same plan in coded form.
     engines : mapping of str to Engine, optional
@@ -127,7 +130,7 @@ def prove_parity(
 
     Notes
     -----
-    Cases: the real rows; missing and empty cells, unseen categories, every category, texts,
+    Cases: the real rows, and those held out; missing and empty cells, unseen categories, every category, texts,
     extreme numbers, bounds and days, in each column; two columns at once where an encoder reads
     two; and both sides of the splits of trees. Values are compared relative to themselves, or
     to the typical value on the real rows where that is larger.
@@ -137,7 +140,10 @@ def prove_parity(
     scorer = Scorer(graph)
     real = graph_inputs(plan.inputs, _some(frame, seed))
     splits = split_rows(plan, real, seed=seed, most=_splits_that_fit(len(real)))
-    cases = [_as_they_came(real), *value_cases(plan, real, seed=seed)]
+    cases = [_as_they_came("real rows", real), *value_cases(plan, real, seed=seed)]
+    if held_out is not None and not held_out.is_empty():
+        fresh = graph_inputs(plan.inputs, _some(held_out, seed))
+        cases.insert(1, _as_they_came("held-out rows", fresh))
     if splits.tried:
         cases.append(splits.rows)
     others = {CODED: Engine(Scorer(coded).score)} if coded else {}
@@ -289,8 +295,8 @@ def _splits_that_fit(columns: int) -> int:
     return max(1, min(MAX_SPLITS, MAX_CELLS // (3 * columns)))
 
 
-def _as_they_came(real: dict[str, Array]) -> Rows:
-    return Rows("real rows", real, ("",) * row_count(real))
+def _as_they_came(case: str, real: dict[str, Array]) -> Rows:
+    return Rows(case, real, ("",) * row_count(real))
 
 
 def _values(answer: Answer) -> list[Float64]:
