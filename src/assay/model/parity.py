@@ -130,9 +130,9 @@ def prove_parity(
 
     Notes
     -----
-    Cases: the real rows, and those held out; missing and empty cells, unseen categories, every category, texts,
-    extreme numbers, bounds and days, in each column; two columns at once where an encoder reads
-    two; and both sides of the splits of trees. Values are compared relative to themselves, or
+    Cases: the real rows, and those held out; missing and empty cells, unseen categories, every
+    category, texts, extreme numbers, bounds and days, in each column; two columns at once where
+    an encoder reads two; and both sides of the splits of trees. Values are compared relative to themselves, or
     to the typical value on the real rows where that is larger.
     """
     if frame.is_empty():
