@@ -132,8 +132,8 @@ def prove_parity(
     -----
     Cases: the real rows, and those held out; missing and empty cells, unseen categories, every
     category, texts, extreme numbers, bounds and days, in each column; two columns at once where
-    an encoder reads two; and both sides of the splits of trees. Values are compared relative to themselves, or
-    to the typical value on the real rows where that is larger.
+    an encoder reads two; and both sides of the splits of trees. Values are compared relative to
+    themselves, or to the typical value on the real rows where that is larger.
     """
     if frame.is_empty():
         raise InvalidTable("Parity needs at least one real row.", hint="Pass training rows.")
