@@ -92,9 +92,7 @@ def page_folder(
 
 
 class TestTheFolder:
-    def test_it_holds_all_that_runs(
-        self, page_folder: Path, bundle: Bundle
-    ) -> None:
+    def test_it_holds_all_that_runs(self, page_folder: Path, bundle: Bundle) -> None:
         names = {path.name for path in page_folder.iterdir()}
         assert names == {
             *(path.name for path in PAGE.iterdir()),
