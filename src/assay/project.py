@@ -379,6 +379,46 @@ class Project:
             rows = rows.sample(MEASURED_ROWS, seed=run.question.budget.seed)
         return rows
 
+    def score(
+        self,
+        source: str | Path | object,
+        version: ModelVersion | str = "",
+        *,
+        native: bool = False,
+    ) -> pl.DataFrame:
+        """Answer every row of a table with a hallmarked version; nothing is recorded.
+
+        Parameters
+        ----------
+        source : path or table
+            A file, or anything with the Arrow capsule interface.
+        version : ModelVersion or str
+            A version, ``name@number``, or empty for the newest hallmarked one.
+        native : bool
+            Compile the model on this machine first: for very many rows, several times faster.
+
+        Returns
+        -------
+        polars.DataFrame
+            See `assay.deploy.batch.score_table`, which also says what may be raised.
+        """
+        from assay.data.source import read_table
+        from assay.deploy.batch import score_table
+        from assay.deploy.bundle import load_bundle
+
+        wanted = "hallmarked" if version in {"", self.name} else version
+        found = self.registry.require_hallmarked(wanted)
+        self._progress.start("score")
+        with TemporaryDirectory() as place:
+            folder = self.registry.export(found, Path(place) / "bundle")
+            bundle = load_bundle(folder, [self.store.keys.public_pem()])
+        table = read_table(source)
+        answers = score_table(
+            bundle, table, native=native, threads=self.settings.threads, progress=self._progress
+        )
+        self._progress.finish("score", f"{answers.height:,} rows answered by {found.label}")
+        return answers
+
     def endpoint(self, url: str = "") -> EndpointClient:
         """The running endpoint of this project on this machine, or the one at ``url``."""
         from assay.deploy.targets.local import EndpointClient

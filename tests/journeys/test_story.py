@@ -198,3 +198,19 @@ def test_the_story_can_be_told_step_by_step(tmp_path: Path) -> None:
     actions = [entry.action for entry in project.store.ledger.entries("car-price")]
     assert actions.index("policy recorded") < actions.index("training started")
     project.store.close()
+
+
+def test_a_whole_table_gets_the_same_answers_in_python_and_on_the_command_line(
+    by_sdk: dict[str, Any], by_cli: dict[str, Any], tmp_path: Path
+) -> None:
+    import polars as pl
+
+    table = by_sdk["project"].folder / "automobile.csv"
+    answers = by_sdk["project"].score(table)
+    one = by_sdk["project"].score({name: [cell] for name, cell in car().items()})
+    assert one["prediction"][0] == by_sdk["answer"]["predictions"][0]["value"]
+    written = by_cli["say"]("score", "car-price", str(table), "--out", str(tmp_path / "a.parquet"))
+    assert written["rows"] == answers.height == 201
+    assert pl.read_parquet(tmp_path / "a.parquet").equals(answers)
+    refused = by_cli["say"]("score", "car-price", str(table), "--out", "a.xlsx", code=2)
+    assert refused["code"] == "invalid-input"

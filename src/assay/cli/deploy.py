@@ -1,4 +1,4 @@
-"""`assay serve` and `assay predict`: from a hallmarked version to an answer over HTTP."""
+"""`assay serve`, `predict` and `score`: from a hallmarked version to answers."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from assay.cli.terminal import Json, emit_json, emit_table, errors, say, shown
+from assay.cli.terminal import Json, emit_json, emit_table, errors, progress, say, shown
 
+SHOWN_ROWS = 10
 VersionArg = Annotated[
     str, typer.Argument(help="NAME (the newest hallmarked version) or NAME@NUMBER.")
 ]
@@ -20,6 +21,7 @@ def register(parent: typer.Typer) -> None:
     """Add this module's commands."""
     parent.command()(serve)
     parent.command()(predict)
+    parent.command()(score)
 
 
 def serve(
@@ -83,6 +85,45 @@ def predict(
         for prediction in answer["predictions"]:
             _show(prediction)
         say(f"Model {answer['model']}, request {answer['request_id']}.")
+
+
+def score(
+    version: VersionArg,
+    table: Annotated[Path, typer.Argument(help="CSV, Parquet, Arrow or NDJSON file.")],
+    out: Annotated[
+        Path | None, typer.Option(help="File for the answers: .csv, .parquet or .ndjson.")
+    ] = None,
+    native: Annotated[
+        bool, typer.Option("--native", help="Compile the model first: for very many rows.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Answer every row of a table, here, without an endpoint; nothing is recorded.
+
+    Example: assay score car-price examples/car-price/automobile.csv --out prices.parquet
+    """
+    from assay.deploy.batch import check_suffix, write_answers
+    from assay.project import Project
+
+    with errors(as_json):
+        if out is not None:
+            check_suffix(out)
+        project = Project.of_version(version, progress=progress(as_json=as_json))
+        answers = project.score(table, version, native=native)
+        if out is not None:
+            write_answers(answers, out)
+            _told(as_json, {"rows": answers.height, "file": str(out)}, f"Wrote {out}.")
+        elif as_json:
+            emit_json(answers.to_dicts())
+        else:
+            rows = [tuple(map(_cell, row)) for row in answers.head(SHOWN_ROWS).iter_rows()]
+            emit_table(answers.columns, rows)
+            if answers.height > SHOWN_ROWS:
+                say(f"The first {SHOWN_ROWS} of {answers.height:,} rows; --out keeps them all.")
+
+
+def _cell(value: Any) -> Any:
+    return " or ".join(value) if isinstance(value, list) else value
 
 
 def _rows(text: str) -> Any:
