@@ -213,4 +213,4 @@ def test_a_whole_table_gets_the_same_answers_in_python_and_on_the_command_line(
     assert written["rows"] == answers.height == 201
     assert pl.read_parquet(tmp_path / "a.parquet").equals(answers)
     refused = by_cli["say"]("score", "car-price", str(table), "--out", "a.xlsx", code=2)
-    assert refused["code"] == "invalid-input"
+    assert refused["error"]["code"] == "invalid-input"
