@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from assay.errors import UnknownColumn
 from assay.model.compile import graph_names
-from assay.model.compile_features import Columns, compile_features
+from assay.model.compile_columns import Columns
+from assay.model.compile_features import compile_features
 from assay.model.encode import calendar, encode, feature_count, feature_width, name_features
 from assay.model.graph import GraphBuilder, column_value, matrix_value
 from assay.model.plan import (

@@ -11,7 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from assay.model.coding import Coding, coding_of
-from assay.model.compile_features import Codes, Columns, Source, compile_features
+from assay.model.compile_codes import Codes
+from assay.model.compile_columns import Columns
+from assay.model.compile_features import Source, compile_features
 from assay.model.compile_members import compile_members, widest_step
 from assay.model.compile_output import NAMES, compile_output
 from assay.model.compile_trees import SINGLE_OUTPUT_OPSET, trees_opset
