@@ -37,6 +37,7 @@ LAYERS = [
     "stages",
     "run",
     "documents",
+    "shipping",
     "lifecycle",
     "start",
     "diagnosis",

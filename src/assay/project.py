@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from assay.errors import InputError, UnknownName
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from assay.data.dataset import Dataset
     from assay.data.profile import Profile
     from assay.deploy.export import Export
-    from assay.deploy.shipment import Shipment
     from assay.deploy.targets.local import EndpointClient, LocalEndpoint
     from assay.lifecycle import Board
     from assay.policy.gate import Decision
@@ -34,12 +32,6 @@ if TYPE_CHECKING:
     from assay.registry.version import ModelVersion
     from assay.run import Run
     from assay.store.store import Store
-
-
-_ABOUT_S = {"browser": 20.0}
-"""Seconds that an export takes, where that is more than a moment."""
-MEASURED_ROWS = 10_000
-"""Training rows on which an export is measured: its int8 form, the browser's engine."""
 
 
 class Project:
@@ -262,8 +254,7 @@ class Project:
         """
         from assay.deploy.targets.local import LocalEndpoint
 
-        wanted = "hallmarked" if version in {"", self.name} else version
-        found = self.registry.require_hallmarked(wanted)
+        found = self._hallmarked(version)
         folder = self._endpoints / self.name / f"bundle-{found.number}"
         self.registry.export(found, folder)
         endpoint = LocalEndpoint.start(
@@ -323,61 +314,15 @@ class Project:
         InvalidFile
             The folder holds something else.
         """
-        from assay.deploy.export import check_target, quantise_shipment, write_export
-        from assay.model.inputs import graph_inputs, plan_inputs
+        from assay.deploy.export import check_target
+        from assay.shipping import export_version
 
         check_target(target, int8=int8)
-        wanted = "hallmarked" if version in {"", self.name} else version
-        found = self.registry.require_hallmarked(wanted)
-        about_s = _ABOUT_S.get(target)
-        self._progress.start("export", about_s=about_s)
-        with TemporaryDirectory() as place:
-            shipment = self._shipment(found, Path(place) / "bundle")
-            if int8:
-                columns = plan_inputs(shipment.bundle.contract)
-                inputs = graph_inputs(columns, self._training_rows(found))
-                shipment = quantise_shipment(shipment, inputs)
-            made = write_export(
-                shipment,
-                Path(folder).absolute(),
-                target=target,
-                home=self.settings.home,
-                rows=self._training_rows(found) if target == "browser" else None,
-            )
-        self.store.ledger.append(
-            self.name,
-            "version exported",
-            actor=self.settings.actor,
-            subject=found.label,
-            body={"target": target, "model": found.model, "graph": made.graph},
+        found = self._hallmarked(version)
+        run = self.find_run(found.run)
+        return export_version(
+            self._bench(), self.registry, run, found, Path(folder), target=target, int8=int8
         )
-        self._progress.finish("export", f"{found.label} for {target}: {len(made.files) + 1} files")
-        return made
-
-    def _shipment(self, version: ModelVersion, folder: Path) -> Shipment:
-        """A version verified, with its model card."""
-        from assay.deploy.shipment import load_shipment
-        from assay.documents import build_dossier
-        from assay.report import render_card
-
-        card = render_card(build_dossier(self.store, self.find_run(version.run)))
-        return load_shipment(
-            self.registry.export(version, folder),
-            trusted_keys=[self.store.keys.public_pem()],
-            card=card.encode(),
-        )
-
-    def _training_rows(self, version: ModelVersion) -> pl.DataFrame:
-        """Up to `MEASURED_ROWS` of the rows that a version was trained on."""
-        from assay.bench import usable_rows
-        from assay.data.split import Split
-
-        run, bench = self.find_run(version.run), self._bench()
-        split = bench.load(Split, version.split)
-        rows = usable_rows(bench, run.acquired, run.question)[list(split.train)]
-        if rows.height > MEASURED_ROWS:
-            rows = rows.sample(MEASURED_ROWS, seed=run.question.budget.seed)
-        return rows
 
     def score(
         self,
@@ -402,22 +347,15 @@ class Project:
         polars.DataFrame
             See `assay.deploy.batch.score_table`, which also says what may be raised.
         """
-        from assay.data.source import read_table
-        from assay.deploy.batch import score_table
-        from assay.deploy.bundle import load_bundle
+        from assay.shipping import score_source
 
+        found = self._hallmarked(version)
+        return score_source(self._bench(), self.registry, found, source, native=native)
+
+    def _hallmarked(self, version: ModelVersion | str) -> ModelVersion:
+        """A version that may be used; by default the newest."""
         wanted = "hallmarked" if version in {"", self.name} else version
-        found = self.registry.require_hallmarked(wanted)
-        self._progress.start("score")
-        with TemporaryDirectory() as place:
-            folder = self.registry.export(found, Path(place) / "bundle")
-            bundle = load_bundle(folder, [self.store.keys.public_pem()])
-        table = read_table(source)
-        answers = score_table(
-            bundle, table, native=native, threads=self.settings.threads, progress=self._progress
-        )
-        self._progress.finish("score", f"{answers.height:,} rows answered by {found.label}")
-        return answers
+        return self.registry.require_hallmarked(wanted)
 
     def endpoint(self, url: str = "") -> EndpointClient:
         """The running endpoint of this project on this machine, or the one at ``url``."""
@@ -520,6 +458,9 @@ class Version:
 
     project: Project
     record: ModelVersion
+
+    def __repr__(self) -> str:
+        return f"Version({self.label})"
 
     @property
     def label(self) -> str:
@@ -629,6 +570,8 @@ def verify(
     VerificationFailed
         Names the file or signature that does not match.
     """
+    from tempfile import TemporaryDirectory
+
     from assay.registry.verify import verify_bundle
 
     settings = settings or Settings.load()
