@@ -45,6 +45,20 @@ def test_the_librarys_own_answer_where_no_rows_are_equally_near() -> None:
         )
 
 
+def test_a_small_distance_between_large_numbers_keeps_its_digits() -> None:
+    """scikit-learn's brute force finds a training row at some distance from itself."""
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(300, 17)).astype(np.float32)
+    X[:, 12] = 2.8e6 * rng.random(300)
+    y = rng.normal(size=300)
+    model = KNeighborsRegressor(3, weights="distance", algorithm="brute").fit(X, y)
+    member = read_member(model, columns=tuple(range(17)))
+    described = member_predictions(plan_of(member, "regression"), X)[0]
+    np.testing.assert_allclose(described[:, 0], y, rtol=1e-12)
+    np.testing.assert_allclose(predict_native(model, X)[:, 0], y, rtol=1e-12)
+    assert np.abs(model.predict(X.astype(float)) - y).max() > 1e-4
+
+
 def test_rows_that_are_equally_near_are_taken_in_their_order() -> None:
     """On a grid many rows are equally near; scikit-learn takes any of them."""
     rng = np.random.default_rng(0)

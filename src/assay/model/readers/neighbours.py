@@ -12,6 +12,8 @@ from assay.model.readers.settings import Numbers, doubles, parameters, refuse, r
 MOST_ROWS = 20_000
 """Rows that a graph may store."""
 
+SPARE = 16
+"""Neighbours that are asked for beyond k: rounding may confuse rows that are equally far."""
 _ROWS_AT_ONCE = 200
 
 
@@ -58,10 +60,11 @@ def read(model: Any, *, columns: tuple[int, ...], family: str) -> NeighboursMemb
 
 
 def answer(model: Any, X: Numbers) -> Float64:
-    """Rows by the neighbours and distances that scikit-learn finds, in double.
+    """Rows by the neighbours that scikit-learn finds, their distances measured anew in double.
 
-    Where several rows are as near as the last neighbour, scikit-learn takes any of them; here
-    those that come first in the table are taken, as members do.
+    Its own distances come from a matrix product, which loses the digits of a small distance
+    between large numbers. Where several rows are as near as the last neighbour, it takes any of
+    them; here those that come first in the table are taken, as members do.
     """
     parts = [
         _answer(model, doubles(X[i : i + _ROWS_AT_ONCE])) for i in range(0, len(X), _ROWS_AT_ONCE)
@@ -70,14 +73,7 @@ def answer(model: Any, X: Numbers) -> Float64:
 
 
 def _answer(model: Any, X: Float64) -> Float64:
-    k = int(model.n_neighbors)
-    stored = int(model.n_samples_fit_)
-    distances, rows = model.kneighbors(X, n_neighbors=min(k + 1, stored))
-    if stored > k:
-        tied = np.flatnonzero(distances[:, k] <= distances[:, k - 1] * (1 + 1e-6))
-        distances, rows = distances[:, :k].copy(), rows[:, :k].copy()
-        if len(tied):
-            distances[tied], rows[tied] = _first_of_equals(model, X[tied], k=k, stored=stored)
+    distances, rows = _nearest(model, X)
     values = _values(model)[rows]
     if model.weights == "uniform":
         return np.asarray(values.mean(axis=1))
@@ -85,11 +81,28 @@ def _answer(model: Any, X: Float64) -> Float64:
     return np.asarray((weights[:, :, None] * values).sum(axis=1) / weights.sum(axis=1)[:, None])
 
 
-def _first_of_equals(model: Any, X: Float64, *, k: int, stored: int) -> tuple[Float64, Any]:
-    """The ``k`` nearest rows, equal distances (in single precision) in the table's order."""
-    distances, rows = model.kneighbors(X, n_neighbors=stored)
-    order = np.lexsort((rows, (distances**2).astype(np.float32)), axis=1)[:, :k]
-    return np.take_along_axis(distances, order, axis=1), np.take_along_axis(rows, order, axis=1)
+def _nearest(model: Any, X: Float64) -> tuple[Float64, Any]:
+    """Distances and numbers of the k nearest rows, nearest first."""
+    k, stored = int(model.n_neighbors), int(model.n_samples_fit_)
+    found = model.kneighbors(X, n_neighbors=min(k + SPARE, stored), return_distance=False)
+    distances, rows = _measured(model, X, found)
+    last = distances[:, -1].astype(np.float32)
+    more = (found.shape[1] < stored) & (last <= distances[:, k - 1].astype(np.float32))
+    distances, rows = distances[:, :k].copy(), rows[:, :k].copy()
+    for row in np.flatnonzero(more):  # more rows are equally near than were found
+        everything = np.arange(stored)[None, :]
+        own, order = _measured(model, X[row : row + 1], everything)
+        distances[row], rows[row] = own[0, :k], order[0, :k]
+    return distances, rows
+
+
+def _measured(model: Any, X: Float64, rows: Any) -> tuple[Float64, Any]:
+    """Rows by their exact distance; those equal in single precision in the table's order."""
+    stored = np.asarray(model._fit_X, dtype=np.float64)
+    squares = ((X[:, None, :] - stored[rows]) ** 2).sum(axis=2)
+    order = np.lexsort((rows, squares.astype(np.float32)), axis=1)
+    distances = np.sqrt(np.take_along_axis(squares, order, axis=1))
+    return distances, np.take_along_axis(rows, order, axis=1)
 
 
 def _inverse(distances: Float64) -> Float64:
