@@ -9,8 +9,18 @@ from hypothesis import strategies as st
 from assay.errors import UnknownColumn
 from assay.model.coding import Coding, coding_of
 from assay.model.compile import compile_plan
+from assay.model.facts import Form
 from assay.model.inputs import graph_inputs
-from assay.model.plan import HashEncoder, TextEncoder
+from assay.model.plan import (
+    HashEncoder,
+    Input,
+    LevelEncoder,
+    LinearMember,
+    ModelPlan,
+    OneHotEncoder,
+    Output,
+    TextEncoder,
+)
 from assay.model.scorer import Scorer
 
 from .fitted import ENCODERS, INPUTS, Fitted
@@ -72,3 +82,29 @@ def test_the_coded_graph_has_one_input_and_no_strings(seed: int) -> None:
     texts = [c for c in model.graph.initializer if c.data_type == onnx.TensorProto.STRING]
     assert not texts
     assert not {n.op_type for n in model.graph.node} & {"Tokenizer", "MurmurHash3", "StringConcat"}
+
+
+@pytest.mark.parametrize("form", ["columns", "codes"])
+def test_one_hot_features_of_very_many_levels_stay_small(form: Form) -> None:
+    """60 features over 5,000 levels: a table of all would hold 1.2 MB of zeros."""
+    levels = tuple(f"level {i}" for i in range(5_000))
+    encoders = (
+        OneHotEncoder(column="c", levels=levels[:60]),
+        LevelEncoder(column="c", levels=levels, values=(1.0,) * 5_000, missing=0.0, unseen=2.0),
+    )
+    member = LinearMember(
+        family="line", columns=tuple(range(62)), center=np.zeros(62), scale=np.ones(62),
+        weights=np.arange(62.0)[:, None], intercept=np.zeros(1),
+    )  # fmt: skip
+    plan = ModelPlan(
+        inputs=(Input(name="c", kind="category"),),
+        encoders=encoders,
+        members=(member,),
+        weights=(1.0,),
+        output=Output(kind="regression"),
+    )
+    graph = compile_plan(plan, form)
+    assert len(graph) < 250_000
+    cells = np.array([[""], ["level 7"], ["level 59"], ["level 60"], ["never"]], dtype=object)
+    found = Scorer(graph).score({"c": cells}).prediction
+    assert found.tolist() == [60.0, 7.0 + 61, 59.0 + 61, 60.0 + 61, 60.0 + 122]

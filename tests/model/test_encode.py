@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assay.errors import UnknownColumn
+from assay.model.coding import coding_of
 from assay.model.compile import graph_names
-from assay.model.compile_columns import Columns
 from assay.model.compile_features import compile_features
+from assay.model.compile_sources import Columns
 from assay.model.encode import calendar, encode, feature_count, feature_width, name_features
 from assay.model.graph import GraphBuilder, column_value, matrix_value
 from assay.model.plan import (
@@ -61,12 +62,11 @@ class GraphFeatures:
         names = graph_names([i.name for i in INPUTS])
         builder = GraphBuilder()
         plan = _plan(encoders)
-        features = compile_features(Columns(builder, names), plan)
+        features = compile_features(Columns(builder, names, coding_of(plan.inputs, encoders)), plan)
         builder.name_result(features.name, "features")
-        width = feature_count(encoders)
         model = builder.serialise(
             [column_value(names[i.name], i.kind) for i in INPUTS],
-            [matrix_value("features", onnx.TensorProto.DOUBLE, width)],
+            [matrix_value("features", onnx.TensorProto.DOUBLE, features.width)],
             ml_opset=5,
             metadata={},
             description="",

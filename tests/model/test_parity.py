@@ -32,7 +32,7 @@ from assay.model.scorer import Scorer
 from assay.model.split_rows import split_rows
 from assay.records import digest
 
-from .fitted import ENCODERS, INPUTS, Fitted, car_table, fit_cars
+from .fitted import ENCODERS, INPUTS, MAKES, Fitted, car_table, fit_cars
 from .made_plans import KINDS, random_inputs, random_plan
 
 CASES = (
@@ -138,6 +138,12 @@ def constant_of(model: onnx.ModelProto, op: str) -> onnx.TensorProto:
     return next(c for c in model.graph.initializer if c.name in node.input)
 
 
+def make_table(model: onnx.ModelProto) -> onnx.TensorProto:
+    """What the codes of ``make`` stand for: missing, the levels, all others."""
+    length = len(MAKES) + 2
+    return next(c for c in model.graph.initializer if list(c.dims) == [length] and c.data_type == 1)
+
+
 def refused(cars: Fitted, graph: bytes, *words: str) -> ParityFailed:
     with pytest.raises(ParityFailed) as caught:
         prove_parity(cars.plan, graph, cars.frame, cars.native)
@@ -177,7 +183,7 @@ def test_one_leaf_changed_is_refused(cars: Fitted) -> None:
 
 def test_one_level_s_value_changed_is_refused(cars: Fitted) -> None:
     def change(model: onnx.ModelProto) -> None:
-        attribute(model, "LabelEncoder", "values_floats").floats[2] += 1.0
+        change_tensor(make_table(model), lambda values: values.__setitem__(2, values[2] + 1.0))
 
     error = refused(cars, corrupted(cars.graph, change))
     assert error.where in ("", "make")
@@ -185,10 +191,10 @@ def test_one_level_s_value_changed_is_refused(cars: Fitted) -> None:
 
 def test_the_value_of_missing_and_of_unseen_cells_changed_is_refused(cars: Fitted) -> None:
     def change_missing(model: onnx.ModelProto) -> None:
-        attribute(model, "LabelEncoder", "values_floats").floats[0] += 1.5
+        change_tensor(make_table(model), lambda values: values.__setitem__(0, values[0] + 1.5))
 
     def change_unseen(model: onnx.ModelProto) -> None:
-        attribute(model, "LabelEncoder", "default_float").f += 1.5
+        change_tensor(make_table(model), lambda values: values.__setitem__(-1, values[-1] + 1.5))
 
     quiet = dataclasses.replace(
         cars,
@@ -279,7 +285,7 @@ def test_answers_that_are_no_numbers_are_refused(priced_cars: Fitted) -> None:
 
 def test_no_message_holds_a_cell(priced_cars: Fitted) -> None:
     def change(model: onnx.ModelProto) -> None:
-        attribute(model, "LabelEncoder", "values_floats").floats[2] += 1.0
+        change_tensor(make_table(model), lambda values: values.__setitem__(2, values[2] + 1.0))
 
     error = refused(priced_cars, corrupted(priced_cars.graph, change))
     encoder = next(e for e in ENCODERS if isinstance(e, LevelEncoder))

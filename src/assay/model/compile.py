@@ -11,11 +11,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from assay.model.coding import Coding, coding_of
-from assay.model.compile_codes import Codes
-from assay.model.compile_columns import Columns
 from assay.model.compile_features import Source, compile_features
 from assay.model.compile_members import compile_members, widest_step
 from assay.model.compile_output import NAMES, compile_output
+from assay.model.compile_sources import Codes, Columns
 from assay.model.compile_trees import SINGLE_OUTPUT_OPSET, trees_opset
 from assay.model.encode import name_features
 from assay.model.facts import Form, GraphColumn, GraphFacts
@@ -54,7 +53,7 @@ def compile_plan(plan: ModelPlan, form: Form = "columns") -> bytes:
     if form == "codes":
         source, inputs = Codes(builder, CODES, coding), [codes_value(CODES, coding.width)]
     else:
-        source = Columns(builder, names)
+        source = Columns(builder, names, coding)
         inputs = [column_value(names[item.name], item.kind) for item in plan.inputs]
     features = compile_features(source, plan)
     mean = compile_members(builder, plan, features, width=outputs(plan.output))

@@ -2,12 +2,12 @@
 
 Encoders of one kind share their nodes, so their features come out side by side: `Features`
 says which feature of the plan lies where. Where the columns come from (the user's own, or one
-matrix of codes) is a `Source`: `assay.model.compile_columns` or `assay.model.compile_codes`.
+matrix of codes) is a `Source`; see `assay.model.compile_sources`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -17,7 +17,7 @@ from onnx import TensorProto
 
 from assay.model.compile_dates import Calendar
 from assay.model.encode import feature_count, feature_width
-from assay.model.graph import ML, GraphBuilder
+from assay.model.graph import GraphBuilder
 from assay.model.plan import (
     Bool,
     CrossEncoder,
@@ -99,34 +99,6 @@ def compile_features(source: Source, plan: ModelPlan) -> Features:
     matrix = builder.concat([block.name for block in blocks])
     whole = np.array([_is_whole(e) for e in plan.encoders for _ in range(feature_width(e))])
     return Features(builder.cast(matrix, TensorProto.DOUBLE), position, whole, len(order))
-
-
-def look_up_pair(
-    builder: GraphBuilder,
-    encoder: CrossEncoder,
-    codes: tuple[str, str],
-    places: Sequence[Mapping[str, int]],
-) -> str:
-    """The value of two categories together, float (N, 1).
-
-    Parameters
-    ----------
-    codes : (str, str)
-        Of each column, int64 (N, 1).
-    places : sequence of mapping
-        For each column, the code of a level; the code of all others is larger than any.
-    """
-    step = max(places[1].values()) + 2
-    scaled = builder.node("Mul", codes[0], builder.constant(np.array(step, dtype=np.int64)))
-    pairs = [places[0][one] * step + places[1][other] for one, other in encoder.levels]
-    return builder.node(
-        "LabelEncoder",
-        builder.node("Add", scaled, codes[1]),
-        domain=ML,
-        keys_int64s=pairs,
-        values_floats=np.asarray(encoder.values, dtype=np.float32).tolist(),
-        default_float=float(np.float32(encoder.unseen)),
-    )
 
 
 def _is_whole(encoder: Encoder) -> bool:
