@@ -19,7 +19,7 @@ from assay.model.compile_output import NAMES
 from assay.model.compile_trees import trees_opset
 from assay.model.encode import encode
 from assay.model.inputs import graph_inputs
-from assay.model.plan import ModelPlan, Output, TreesMember
+from assay.model.plan import Input, LevelEncoder, LinearMember, ModelPlan, Output, TreesMember
 from assay.model.reference import predict_plan
 from assay.model.scorer import Scorer
 
@@ -281,3 +281,28 @@ def test_linear_members_of_the_same_columns_are_one_product(cars: Fitted) -> Non
     assert len(products) == len(alone)
     inputs = graph_inputs(INPUTS, cars.frame)
     assert_same(Scorer(graph).score(inputs), predict_plan(plan, inputs), rtol=1e-12)
+
+
+def test_half_is_the_second_class_and_a_hair_less_is_not() -> None:
+    """At the threshold 0.5 the label is the larger probability; a tie is for the second class."""
+    p = np.array([0.5, np.nextafter(0.5, 0), np.nextafter(0.5, 1), 0.0, 1.0])
+    member = LinearMember(
+        family="same", columns=(0,), center=np.zeros(1), scale=np.ones(1),
+        weights=np.ones((1, 1)), intercept=np.zeros(1),
+    )  # fmt: skip
+    encoder = LevelEncoder(
+        column="p", levels=("half",), values=(0.5,), missing=0.0, unseen=float(np.float32(0.6))
+    )
+    for shift in p:
+        plan = ModelPlan(
+            inputs=(Input(name="p", kind="category"),),
+            encoders=(encoder,),
+            members=(dataclasses.replace(member, intercept=np.array([shift - 0.5])),),
+            weights=(1.0,),
+            output=Output(kind="binary", classes=("no", "yes")),
+        )
+        cells = {"p": np.array([["half"]], dtype=object)}
+        found = Scorer(compile_plan(plan)).score(cells)
+        assert found.label is not None
+        assert found.label.tolist() == [int(0.5 + (shift - 0.5) >= 0.5)]
+        assert found.label.tolist() == predict_plan(plan, cells).label.tolist()  # type: ignore[union-attr]

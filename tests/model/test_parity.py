@@ -138,10 +138,17 @@ def constant_of(model: onnx.ModelProto, op: str) -> onnx.TensorProto:
     return next(c for c in model.graph.initializer if c.name in node.input)
 
 
-def make_table(model: onnx.ModelProto) -> onnx.TensorProto:
-    """What the codes of ``make`` stand for: missing, the levels, all others."""
-    length = len(MAKES) + 2
-    return next(c for c in model.graph.initializer if list(c.dims) == [length] and c.data_type == 1)
+def change_make(model: onnx.ModelProto, code: int, by: float) -> None:
+    """Move what a code of ``make`` stands for: 0 missing, then the levels, last all others."""
+    rows = len(MAKES) + 2  # the rows of ``make`` come first, those of ``fuel`` after them
+    table = next(
+        c for c in model.graph.initializer if c.data_type == 1 and list(c.dims)[:1] == [rows + 4]
+    )
+
+    def change(values: Any) -> None:
+        values[code if code >= 0 else rows + code, 0] += by
+
+    change_tensor(table, change)
 
 
 def refused(cars: Fitted, graph: bytes, *words: str) -> ParityFailed:
@@ -183,7 +190,7 @@ def test_one_leaf_changed_is_refused(cars: Fitted) -> None:
 
 def test_one_level_s_value_changed_is_refused(cars: Fitted) -> None:
     def change(model: onnx.ModelProto) -> None:
-        change_tensor(make_table(model), lambda values: values.__setitem__(2, values[2] + 1.0))
+        change_make(model, 2, 1.0)
 
     error = refused(cars, corrupted(cars.graph, change))
     assert error.where in ("", "make")
@@ -191,10 +198,10 @@ def test_one_level_s_value_changed_is_refused(cars: Fitted) -> None:
 
 def test_the_value_of_missing_and_of_unseen_cells_changed_is_refused(cars: Fitted) -> None:
     def change_missing(model: onnx.ModelProto) -> None:
-        change_tensor(make_table(model), lambda values: values.__setitem__(0, values[0] + 1.5))
+        change_make(model, 0, 1.5)
 
     def change_unseen(model: onnx.ModelProto) -> None:
-        change_tensor(make_table(model), lambda values: values.__setitem__(-1, values[-1] + 1.5))
+        change_make(model, -1, 1.5)
 
     quiet = dataclasses.replace(
         cars,
@@ -285,7 +292,7 @@ def test_answers_that_are_no_numbers_are_refused(priced_cars: Fitted) -> None:
 
 def test_no_message_holds_a_cell(priced_cars: Fitted) -> None:
     def change(model: onnx.ModelProto) -> None:
-        change_tensor(make_table(model), lambda values: values.__setitem__(2, values[2] + 1.0))
+        change_make(model, 2, 1.0)
 
     error = refused(priced_cars, corrupted(priced_cars.graph, change))
     encoder = next(e for e in ENCODERS if isinstance(e, LevelEncoder))

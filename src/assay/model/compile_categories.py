@@ -25,7 +25,8 @@ from assay.model.plan import (
 )
 
 MOST_CELLS = 20_000
-"""Cells of a one-hot feature's own table; a larger one goes by the rank of the level first."""
+"""Cells of a table that are no matter; a larger one-hot table goes by the rank of the level
+first, and columns of other widths do not share a larger one."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,8 @@ class Categories:
         rest = [(s, e) for s, e in encoders if (s, e) not in long and (s, e) not in crosses]
         tables = [self._table(place, rest) for place in range(len(self.coding.categories))]
         read = [table for table in tables if table.order]
-        rooms = sorted({_room(table.width) for table in read})
         return [
-            *(self._look_up([t for t in read if _room(t.width) == room], room) for room in rooms),
+            *(self._look_up(tables, room) for room, tables in _share_rooms(read).items()),
             *(self._one_hot(start, e) for start, e in long if isinstance(e, OneHotEncoder)),
             *(self._cross(start, e) for start, e in crosses if isinstance(e, CrossEncoder)),
         ]
@@ -155,6 +155,17 @@ class _Table:
 def _room(width: int) -> int:
     """The next power of two: columns of about one width share a table."""
     return 1 << (width - 1).bit_length()
+
+
+def _share_rooms(tables: Sequence[_Table]) -> dict[int, list[_Table]]:
+    """Tables by the width they are filled up to: one for all where that wastes little."""
+    widest = max((table.width for table in tables), default=0)
+    if widest * sum(len(table.values) for table in tables) <= MOST_CELLS:
+        return {widest: list(tables)} if tables else {}
+    rooms: dict[int, list[_Table]] = {}
+    for table in sorted(tables, key=lambda table: table.width):
+        rooms.setdefault(_room(table.width), []).append(table)
+    return rooms
 
 
 def _column_of(encoder: Encoder) -> str:

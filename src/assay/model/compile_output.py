@@ -132,9 +132,12 @@ def _classes(builder: GraphBuilder, output: Output, mean: str, *, with_class: bo
 
 def _binary(builder: GraphBuilder, output: Output, positive: str) -> tuple[str, str]:
     negative = builder.node("Sub", builder.number(1.0), positive)
+    both = builder.concat([negative, positive])
+    if output.threshold == 0.5:  # 1 - p is exact from 0.5 on, so a tie is p = 0.5 and nothing else
+        return both, builder.node("ArgMax", both, axis=1, keepdims=0, select_last_index=1)
     chosen = builder.node("GreaterOrEqual", positive, builder.number(output.threshold))
     flat = builder.node("Reshape", chosen, builder.axis(-1))
-    return builder.concat([negative, positive]), builder.cast(flat, TensorProto.INT64)
+    return both, builder.cast(flat, TensorProto.INT64)
 
 
 def _class_values(labels: Sequence[ClassLabel]) -> tuple[np.ndarray, int]:
