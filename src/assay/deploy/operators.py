@@ -10,7 +10,6 @@ from assay.records import Record
 if TYPE_CHECKING:
     import onnx
 
-    from assay.model.facts import GraphFacts
 
 _LEAST_BY_OPSET = {21: "1.19"}
 _LEAST_BY_OPERATOR = {("ai.onnx.ml", "TreeEnsemble", 5): "1.24"}
@@ -80,15 +79,6 @@ def read_needs(graph: bytes) -> Needs:
         outputs=tuple(_value(value) for value in model.graph.output),
         least_runtime=_least_runtime(opsets["ai.onnx"], operators),
     )
-
-
-def read_facts_of(graph: bytes) -> GraphFacts:
-    """What a graph says of itself; see `assay.model.facts.read_facts`."""
-    import onnx
-
-    from assay.model.facts import read_facts
-
-    return read_facts({p.key: p.value for p in onnx.load_from_string(graph).metadata_props})
 
 
 def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:

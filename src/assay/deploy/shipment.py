@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assay.deploy.bundle import Bundle, load_bundle
-from assay.deploy.operators import Needs, read_facts_of, read_needs
+from assay.deploy.operators import Needs, read_needs
+from assay.model.facts import GraphFacts, graph_facts
 from assay.records import digest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from assay.model.facts import GraphFacts
     from assay.model.quantise import Int8Report
 
 
@@ -60,7 +60,7 @@ class Shipment:
     @cached_property
     def facts(self) -> GraphFacts:
         """What the graph says of itself."""
-        return read_facts_of(self.graph)
+        return graph_facts(self.graph)
 
 
 def load_shipment(folder: Path, *, trusted_keys: Sequence[str], card: bytes) -> Shipment:

@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from assay.model.answer import Answer
+from assay.model.facts import graph_facts
 from assay.model.inputs import row_count
 from assay.model.plan import Array, Bool
-from assay.model.scorer import answer_of, graph_facts
+from assay.model.scorer import answer_of
 from assay.model.wasm import WasmSession, installed_runtime, readable_in_wasm
 
 WASM = "wasm"

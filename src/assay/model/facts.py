@@ -80,3 +80,20 @@ def read_facts(metadata: Mapping[str, str]) -> GraphFacts:
         raise InvalidFile(
             "This ONNX graph was not compiled by assay.", hint="Pass the file model.onnx."
         ) from error
+
+
+def graph_facts(graph: bytes) -> GraphFacts:
+    """What a graph says of itself, read without opening it for scoring.
+
+    Raises
+    ------
+    InvalidFile
+        The bytes are no graph that `compile_plan` made, or of a later format.
+    """
+    import onnx
+
+    try:
+        model = onnx.load_model_from_string(graph)
+    except Exception as error:  # protobuf's errors share no public base
+        raise InvalidFile("These bytes are no ONNX graph.", hint="Pass model.onnx.") from error
+    return read_facts({entry.key: entry.value for entry in model.metadata_props})

@@ -161,17 +161,6 @@ def answer_of(facts: GraphFacts | Output, results: Mapping[str, Array]) -> Answe
     )
 
 
-def graph_facts(graph: bytes) -> GraphFacts:
-    """What a graph says of itself.
-
-    Raises
-    ------
-    InvalidFile
-        The bytes are no graph that `compile_plan` made, or of a later format.
-    """
-    return read_facts(_open(graph, 1, "cpu").get_modelmeta().custom_metadata_map)
-
-
 def _columns(facts: GraphFacts) -> Callable[[Mapping[str, Array]], dict[str, Array]]:
     """What feeds one input a column."""
     names = {column.name: column.input for column in facts.inputs}

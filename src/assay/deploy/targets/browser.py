@@ -23,7 +23,7 @@ from assay.model.explain import (
     every_coalition_is_asked,
     half_of_orders,
 )
-from assay.model.facts import GraphColumn, GraphFacts, read_facts
+from assay.model.facts import GraphColumn, GraphFacts, graph_facts
 from assay.model.wasm import check_runtime, engine
 from assay.records import canonical, digest
 
@@ -102,10 +102,7 @@ def _write_sources(bundle: Bundle, folder: Path, described: str) -> None:
 
 
 def _facts(graph: bytes) -> GraphFacts:
-    import onnx
-
-    model = onnx.load_from_string(graph)
-    facts = read_facts({entry.key: entry.value for entry in model.metadata_props})
+    facts = graph_facts(graph)
     if facts.kind not in _KINDS:
         raise InputError(
             f"There is no page for a model of the kind {facts.kind!r}.",
