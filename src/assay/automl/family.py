@@ -25,18 +25,35 @@ if TYPE_CHECKING:
 Params = dict[str, Any]
 View = Literal["trees", "linear"]
 Answers = npt.NDArray[np.float64] | npt.NDArray[np.int64]
+Loss = Literal["squared", "absolute", "poisson", "quantile"]
+"""What a regression minimises in training; ``poisson`` is for counts and amounts from 0 on."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
     """What is asked of a family.
 
-    ``classes`` is the number of classes, 0 for regression. In classification ``y`` holds class
-    numbers 0 to ``classes - 1``; a class may be absent from the rows at hand.
+    Attributes
+    ----------
+    kind : {"regression", "binary", "multiclass"}
+    classes : int
+        Number of classes, 0 for regression. In classification ``y`` holds class numbers 0 to
+        ``classes - 1``; a class may be absent from the rows at hand.
+    losses : tuple of str
+        Regression: losses that suit the metric and the answers, the best guess first. A family
+        takes the first that it knows by default, and may try the others.
+    quantile : float
+        Which quantile ``quantile`` loss aims at, in (0, 1).
+    monotone : tuple of int
+        Regression and binary: for each column of ``X`` 1 where the answer must not fall with
+        it, -1 where it must not rise, 0 elsewhere. Empty: no such demands.
     """
 
     kind: Kind
     classes: int = 0
+    losses: tuple[Loss, ...] = ("squared",)
+    quantile: float = 0.5
+    monotone: tuple[int, ...] = ()
 
     @property
     def width(self) -> int:
@@ -77,7 +94,19 @@ class Fitted(Protocol):
 class Family(Protocol):
     """A kind of model that the search can try.
 
-    One that cannot weigh rows says so by an attribute ``takes_weights = False``.
+    What only some families have is told by attributes that may be left out:
+
+    ``takes_weights = False``
+        It cannot weigh rows.
+    ``losses = frozenset({"squared", "absolute"})``
+        Losses that it knows in regression; without the attribute, ``squared`` alone.
+    ``monotone = True``
+        It keeps `Task.monotone`.
+    ``keeps_time = True``
+        ``fit`` takes ``seconds``, a wall-clock bound, and gives what it has by then: fewer
+        rounds or trees. Without it a fit that takes too long is called off.
+    ``most_rows = 20_000``
+        It is not tried on more rows than these.
     """
 
     name: str

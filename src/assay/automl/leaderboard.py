@@ -33,6 +33,37 @@ class Trial(Record, frozen=True, kw_only=True):
     """On which scale it was fitted; why it failed or was skipped."""
     weight: float = 0.0
     """Share in the model; 0 where it was not chosen."""
+    recipe: Literal["plain", "engineered"] = "plain"
+    """Which features it read: a column's own, or engineered ones as well."""
+    began_s: float = 0.0
+    """Seconds after the start of the search."""
+    took_s: float = 0.0
+    """Wall-clock seconds of the whole cross-validation."""
+    kilobytes: float = 0.0
+    """About what it would take in the graph."""
+    gap: float | None = None
+    """Largest difference between groups, where fairness is a second objective."""
+    front: bool = False
+    """Whether no other trial is better in both score and gap."""
+
+
+class Contribution(Record, frozen=True, kw_only=True):
+    """What one feature brought."""
+
+    feature: str
+    columns: tuple[str, ...]
+    share: float
+    """Its share of all that features brought, in [0, 1]: by permutation out of fold."""
+    engineered: bool = False
+
+
+class CurvePoint(Record, frozen=True, kw_only=True):
+    """A score after learning from some of the rows."""
+
+    rows: int
+    score: float
+    low: float
+    high: float
 
 
 class Leaderboard(Record, frozen=True, kw_only=True):
@@ -57,6 +88,16 @@ class Leaderboard(Record, frozen=True, kw_only=True):
     seed: int = 0
     rows: int = 0
     folds: int = 0
+    contributions: tuple[Contribution, ...] = ()
+    """Largest first."""
+    curve: tuple[CurvePoint, ...] = ()
+    """The best single trial's score by rows learned from, fewest first."""
+    gap_of: str = ""
+    """What `Trial.gap` is, in words."""
+    resumed: int = 0
+    """Trials taken over from a search that was cut off, or from an earlier run."""
+    notes: tuple[str, ...] = ()
+    """What was sampled, limited or left out."""
 
     @property
     def chosen(self) -> tuple[Trial, ...]:
