@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from assay.automl.estimators import AssayClassifier, AssayRegressor
     from assay.errors import AssayError
     from assay.policy.policy import Policy
     from assay.project import Project
@@ -19,13 +20,24 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "AssayClassifier": "assay.automl.estimators",
     "AssayError": "assay.errors",
+    "AssayRegressor": "assay.automl.estimators",
     "Policy": "assay.policy.policy",
     "Project": "assay.project",
     "Question": "assay.question",
     "Settings": "assay.settings",
 }
-__all__ = ["AssayError", "Policy", "Project", "Question", "Settings", "__version__"]
+__all__ = [
+    "AssayClassifier",
+    "AssayError",
+    "AssayRegressor",
+    "Policy",
+    "Project",
+    "Question",
+    "Settings",
+    "__version__",
+]
 
 
 def __getattr__(name: str) -> Any:

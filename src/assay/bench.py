@@ -12,8 +12,11 @@ from assay.question import Kind, Question
 from assay.records import Record
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import polars as pl
 
+    from assay.data.split import Split
     from assay.store.store import Store
 
 Stored = TypeVar("Stored", bound=Record)
@@ -125,13 +128,44 @@ class Registered(Record, frozen=True, kw_only=True):
     summary: str
 
 
-def usable_rows(bench: Bench, acquired: Acquired, question: Question) -> pl.DataFrame:
-    """The rows with a target, typed as the contract says."""
-    from assay.data.contract import Contract
-    from assay.data.suitability import check_table
+def usable_rows(
+    bench: Bench,
+    acquired: Acquired,
+    question: Question,
+    rows: npt.NDArray[np.int64] | None = None,
+) -> pl.DataFrame:
+    """Rows with a target, typed as the contract says.
 
-    frame = check_table(read_rows(bench, acquired.content), question).frame
+    Parameters
+    ----------
+    rows : ndarray of int, shape (n_rows,), optional
+        Which of them, as the split numbers them, ascending; all by default. Only these are held.
+    """
+    import numpy as np
+
+    from assay.data.contract import Contract
+    from assay.data.dataset import scan_dataset, take_rows
+    from assay.data.suitability import answered
+
+    table = scan_dataset(bench.store.artifacts, acquired.content)
+    kept = answered(table.select(question.target).collect().to_series())
+    if rows is None:
+        frame = table.collect().filter(kept)
+    else:
+        frame = take_rows(table, np.flatnonzero(kept.to_numpy())[rows])
     return bench.load(Contract, acquired.contract).conform(frame, require_target=True)
+
+
+def split_parts(
+    bench: Bench, acquired: Acquired, question: Question, split: Split
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The training rows and the held-out rows, typed as the contract says, read in one go."""
+    import numpy as np
+
+    train, test = np.asarray(split.train), np.asarray(split.test)
+    rows = np.union1d(train, test)
+    frame = usable_rows(bench, acquired, question, rows)
+    return frame[np.searchsorted(rows, train)], frame[np.searchsorted(rows, test)]
 
 
 def read_rows(bench: Bench, digest: str) -> pl.DataFrame:

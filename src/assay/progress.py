@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """One of the best trials so far, while a search runs."""
+
+    number: int
+    family: str
+    score: float
+    took_s: float
 
 
 class Progress(Protocol):
@@ -13,6 +25,9 @@ class Progress(Protocol):
 
     def update(self, fraction: float, note: str = "") -> None:
         """The current step is ``fraction`` in [0, 1] done; ``note`` says with what."""
+
+    def board(self, best: Sequence[Standing]) -> None:
+        """The best trials so far, best first."""
 
     def finish(self, step: str, summary: str) -> None:
         """A step ended (or was found finished); ``summary`` is one line for a person."""
@@ -25,6 +40,9 @@ class Silent:
         """Ignore."""
 
     def update(self, fraction: float, note: str = "") -> None:
+        """Ignore."""
+
+    def board(self, best: Sequence[Standing]) -> None:
         """Ignore."""
 
     def finish(self, step: str, summary: str) -> None:

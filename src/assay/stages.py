@@ -79,7 +79,8 @@ def acquire_from(bench: Bench, question: Question, source: Any = None) -> Acquir
     dataset = add_dataset(
         bench.store.artifacts, question.data if source is None else source, base=base
     )
-    frame = check_table(read_rows(bench, dataset.digest), question).frame
+    checked = check_table(read_rows(bench, dataset.digest), question)
+    frame = checked.frame
     kind, why = infer_kind(frame, question)
     profile = profile_table(frame, target=question.target)
     contract = derive_contract(frame, question, profile)
@@ -92,12 +93,17 @@ def acquire_from(bench: Bench, question: Question, source: Any = None) -> Acquir
         split=bench.keep(split),
         kind=kind,
         summary=f"{frame.height:,} rows x {frame.width} columns, {len(contract.features)} of them "
-        f"features, {profile.missing_cells:,} cells missing; {kind}: {why} {split.how}",
+        f"features, {profile.missing_cells:,} cells missing{_set_aside(checked.dropped)}; "
+        f"{kind}: {why} {split.how}",
     )
     bench.store.records.add_numbered("dataset", bench.project, dataset, left.dataset)
     bench.store.records.add_numbered("acquired", bench.project, left, left.digest)
     bench.note("dataset version added", subject=left.dataset, body={"rows": frame.height})
     return left
+
+
+def _set_aside(rows: int) -> str:
+    return f", {rows:,} more {'row' if rows == 1 else 'rows'} without a target" if rows else ""
 
 
 def search(bench: Bench, acquired: Acquired) -> Searched:

@@ -10,8 +10,31 @@ from assay.errors import UnknownName
 
 
 def test_families_come_in_the_order_of_first_tries() -> None:
-    assert list(find_families()) == ["linear", "lightgbm", "forest", "xgboost", "ebm"]
+    assert list(find_families()) == [
+        "linear",
+        "lightgbm",
+        "catboost",
+        "forest",
+        "xgboost",
+        "random_forest",
+        "network",
+        "ebm",
+        "neighbours",
+    ]
     assert all(isinstance(family, Family) for family in find_families().values())
+
+
+@pytest.mark.parametrize(("name", "extra"), [("catboost", "catboost"), ("network", "torch")])
+def test_a_family_whose_extra_is_missing_is_its_error(
+    name: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, extra, None)
+    for module in [m for m in sys.modules if m.startswith("assay.automl.families.")]:
+        monkeypatch.delitem(sys.modules, module)
+    found = find_families((name, "linear"))
+    assert list(found) == ["linear", name]
+    assert isinstance(found[name], ModuleNotFoundError)
+    assert extra in str(found[name])
 
 
 def test_an_allow_list() -> None:
@@ -33,7 +56,8 @@ def test_naming_a_family_does_not_import_it() -> None:
     probe = (
         "import sys; import assay.automl, assay.automl.family, assay.plugins as p; "
         "p.plugin_names(p.FAMILIES); "
-        "print({'sklearn', 'lightgbm', 'xgboost', 'interpret', 'optuna'} & set(sys.modules))"
+        "heavy = {'sklearn', 'lightgbm', 'xgboost', 'catboost', 'interpret', 'torch', 'optuna'}; "
+        "print(heavy & set(sys.modules))"
     )
     out = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "set()"

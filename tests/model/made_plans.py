@@ -330,9 +330,18 @@ def random_output(rng: np.random.Generator, kind: str) -> Output:
         classes=classes,
         labels=labels[int(rng.integers(len(labels)))][: len(classes)],
         calibration=random_calibration(rng, 1 if kind == "binary" else 3),
+        costs=random_costs(rng) if kind == "multiclass" else (),
         threshold=0.4,
         interval=interval,
     )
+
+
+def random_costs(rng: np.random.Generator) -> tuple[tuple[float, ...], ...]:
+    """None, or costs of three classes: right labels cost nothing."""
+    if rng.random() < 0.5:
+        return ()
+    costs = rng.random((3, 3)) * 10.0 ** rng.integers(-2, 4)
+    return tuple(map(tuple, (costs * (1 - np.eye(3))).tolist()))
 
 
 def random_calibration(rng: np.random.Generator, curves: int) -> Calibration | None:

@@ -5,6 +5,7 @@ import pytest
 from scipy.special import expit
 from scipy.special import softmax as scipy_softmax
 
+from assay.model.compile import compile_plan
 from assay.model.encode import encode
 from assay.model.inputs import graph_inputs
 from assay.model.plan import (
@@ -24,6 +25,7 @@ from assay.model.reference import (
     sigmoid,
     softmax,
 )
+from assay.model.scorer import Scorer
 
 from .fitted import INPUTS, Fitted
 
@@ -142,3 +144,39 @@ def test_the_threshold_decides_and_a_tie_is_positive(threshold: float) -> None:
     answer = predict_plan(plan, {"x": np.zeros((1, 1))})
     assert answer.label is not None
     assert answer.label[0] == int(answer.prediction[0] >= threshold) == 1
+
+
+def test_costs_decide_the_label_and_leave_the_probabilities() -> None:
+    """Chances 0.7, 0.2, 0.1. A missed c costs 20: labels cost 0.2 + 2, 0.7 + 2, and 0.7 + 0.2."""
+    costs = ((0.0, 1.0, 1.0), (1.0, 0.0, 1.0), (20.0, 20.0, 0.0))
+    plan = _three_chances(Output(kind="multiclass", classes=("a", "b", "c"), costs=costs))
+    answer = predict_plan(plan, {"x": np.zeros((1, 1))})
+    assert answer.label is not None
+    assert answer.probabilities is not None
+    np.testing.assert_allclose(answer.probabilities, [[0.7, 0.2, 0.1]])
+    assert answer.label.tolist() == [2]
+    assert answer.prediction.tolist() == [2.0]
+    graph = Scorer(compile_plan(plan)).score({"x": np.zeros((1, 1))})
+    assert graph.label is not None
+    assert graph.label.tolist() == [2]
+
+
+def test_costs_that_are_all_alike_name_the_likeliest_class() -> None:
+    alike = tuple(tuple(float(a != k) for k in range(3)) for a in range(3))
+    plan = _three_chances(Output(kind="multiclass", classes=("a", "b", "c"), costs=alike))
+    answer = predict_plan(plan, {"x": np.zeros((1, 1))})
+    assert answer.label is not None
+    assert answer.label.tolist() == [0]
+
+
+def _three_chances(output: Output) -> ModelPlan:
+    chances = LinearMember(
+        family="linear",
+        columns=(0,),
+        center=np.zeros(1),
+        scale=np.ones(1),
+        weights=np.zeros((1, 3)),
+        intercept=np.log([0.7, 0.2, 0.1]),
+        link="softmax",
+    )
+    return one_column_plan(output, chances)

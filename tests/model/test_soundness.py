@@ -138,6 +138,18 @@ def test_linear_members_are_checked(priced_cars: Fitted) -> None:
         ("not finite", Output(kind="regression", center=float("nan"))),
         ("at least 0", Output(kind="regression", interval=-1.0)),
         ("at least 0", Output(kind="regression", interval=float("nan"))),
+        (
+            "have no costs",
+            Output(kind="binary", classes=("n", "y"), costs=((0.0, 1.0), (1.0, 0.0))),
+        ),
+        (
+            "each pair of classes",
+            Output(kind="multiclass", classes=("a", "b"), costs=((0.0, 1.0),)),
+        ),
+        (
+            "each pair of classes",
+            Output(kind="multiclass", classes=("a", "b"), costs=((0.0, np.nan), (1.0, 0.0))),
+        ),
     ],
 )
 def test_outputs_are_checked(priced_cars: Fitted, message: str, output: Output) -> None:

@@ -6,6 +6,8 @@ from importlib import import_module
 from typing import Any
 
 _HOME = {
+    "AssayClassifier": "assay.automl.estimators",
+    "AssayRegressor": "assay.automl.estimators",
     "Family": "assay.automl.family",
     "Fitted": "assay.automl.family",
     "Task": "assay.automl.family",
@@ -15,11 +17,14 @@ _HOME = {
     "METRICS": "assay.automl.metrics",
     "default_metric": "assay.automl.metrics",
     "find_metric": "assay.automl.metrics",
+    "fit_table": "assay.automl.estimators",
     "SearchResult": "assay.automl.search",
     "SearchSpec": "assay.automl.spec",
 }
 __all__ = [
     "METRICS",
+    "AssayClassifier",
+    "AssayRegressor",
     "Family",
     "Fitted",
     "Leaderboard",
@@ -30,6 +35,7 @@ __all__ = [
     "default_metric",
     "find_families",
     "find_metric",
+    "fit_table",
 ]
 
 

@@ -2,55 +2,62 @@
 
 from __future__ import annotations
 
-import dataclasses
-import math
 import time
 from collections.abc import Sequence
-from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
-from typing import Literal, TypeVar
+from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 
+import assay
 from assay.automl.clock import Clock
-from assay.automl.family import Answers, Family, Fitted, Params, Validation, average
-from assay.automl.features import Features, fitting_matrix, learn_features
+from assay.automl.encoding import encode_table
+from assay.automl.family import Answers, Family, Params, Task, average
+from assay.automl.features import Extra, Features, fitting_matrix, learn_features
+from assay.automl.fitting import WHOLE, FitOrder, FoldFit, fit_part, shown
+from assay.automl.journal import (
+    Finished,
+    Journal,
+    Recipe,
+    TrialFacts,
+    TrialKey,
+    digest_of,
+)
 from assay.automl.metrics import Metric
-from assay.automl.problem import Problem, Rows
-from assay.model.encode import encode
-from assay.model.plan import Float32, Float64, Member, TreesMember
+from assay.automl.problem import Problem, Rows, Transform
+from assay.automl.spec import SearchSpec
+from assay.compute.workers import Job, Workers
+from assay.model.plan import Float64
 
-Transform = Literal["identity", "log"]
-
-STOPPING_ROWS = 2000
-"""From so many rows on, boosting holds some out to choose its rounds; below, they are fixed."""
-STOPPING_SHARE = 0.12
+RACED_FOLDS = 2
+"""Folds after which a trial that is clearly behind is called off."""
+RACE_MARGIN = 0.03
+"""How far behind that is: a share of what the best trial gained on the constant answer."""
 PROBED_ROWS = 4000
 """From so many rows on, a family's cost is first measured on a sample."""
 PROBE_ROWS = 2000
+GRACE_S = 1.5
+"""What a fit may overrun its bound by before its worker is killed."""
+
+
+class FallenBehind(Exception):
+    """A trial was called off after its first folds; ``loss`` is what they suggest."""
+
+    def __init__(self, loss: float) -> None:
+        super().__init__(f"called off after {RACED_FOLDS} folds: clearly behind")
+        self.loss = loss
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fold:
-    """The rows that a fold fits on and the rows it holds, as features."""
+class Candidate:
+    """What a trial tries."""
 
-    number: int
-    features: Features
-    X: Float32
-    fit: Rows
-    X_held: Float32
-    held: Rows
-
-
-@dataclass(frozen=True, kw_only=True)
-class FoldFit:
-    """What one fold gave."""
-
-    answer: Float64
+    family: Family
     params: Params
-    fit_s: float
-    predict_s: float
-    nodes: int
+    transform: Transform = "identity"
+    recipe: Recipe = "plain"
+    self_taught: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,15 +65,12 @@ class Attempt:
     """A finished cross-validation.
 
     ``answer``: (n_judged, width) out-of-fold, on the link scale and, for regression, on the
-    scale of ``transform``.
+    scale of the transform.
     """
 
-    family: Family
-    params: Params
-    """As asked for."""
+    candidate: Candidate
     settled: Params
-    """With the rounds averaged over folds."""
-    transform: Transform
+    """The parameters with the rounds averaged over folds."""
     answer: Float64
     score: float
     loss: float
@@ -74,191 +78,361 @@ class Attempt:
     wall_s: float
     predict_us_per_row: float
     nodes: int
+    kilobytes: float
+    began_s: float
+    before: bool = False
+    """Whether it was finished by a search that was cut off."""
+
+    @property
+    def family(self) -> Family:
+        """Its family."""
+        return self.candidate.family
+
+    @property
+    def transform(self) -> Transform:
+        """The scale it was fitted on."""
+        return self.candidate.transform
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """A cross-validation under way, or one that was found finished."""
+
+    candidate: Candidate
+    began_s: float
+    jobs: tuple[Job[FoldFit], ...] = ()
+    found: Finished | None = None
 
 
 class Bench:
-    """Training rows, encoded fold by fold once, and threads to fit on."""
+    """Training rows, encoded fold by fold once, and workers to fit on."""
 
     def __init__(
-        self, problem: Problem, *, metric: Metric, seed: int, pool: Executor, threads: int
+        self,
+        problem: Problem,
+        *,
+        metric: Metric,
+        spec: SearchSpec,
+        workers: Workers,
+        clock: Clock,
     ) -> None:
         self.problem = problem
         self.metric = metric
-        self.seed = seed
-        self.pool = pool
-        self.threads = threads
+        self.spec = spec
+        self.seed = spec.seed
+        self.workers = workers
+        self.clock = clock
         self.truth: Answers = problem.y[problem.judged]
+        self.folds: Rows = problem.folds[problem.judged]
+        self.weights = None if problem.weights is None else problem.weights[problem.judged]
         self.score_s = 0.0
         """The longest that scoring all rows once took: what the end of a search is made of."""
-        everything = np.arange(problem.rows)
-        jobs = [pool.submit(self._encode_fold, k) for k in problem.fold_numbers]
-        whole = pool.submit(self._learn, everything)
-        self.folds: list[Fold] = [job.result() for job in jobs]
-        self.features, self.X = whole.result()
+        self.extras: tuple[Extra, ...] = ()
+        self.journal = Journal(None, "")
+        self.features_of: dict[str, Features] = {}
+        self.search_digest = self._encode()
 
-    def cross_validate(
-        self, family: Family, params: Params, *, transform: Transform, clock: Clock
-    ) -> Attempt:
-        """Fit on every fold, as many at once as there are threads.
+    def engineer(self, extras: tuple[Extra, ...]) -> None:
+        """Encode the rows anew, with engineered features after the others."""
+        self.extras = extras
+        self._encode()
+
+    def begin(self, candidate: Candidate, *, seconds: float | None, limit: float) -> Running:
+        """Start a cross-validation: all folds are handed to the workers.
+
+        Parameters
+        ----------
+        seconds : float or None
+            Wall-clock bound of one fit, for families that keep time.
+        limit : float
+            Seconds after which the worker of a fit is killed.
+        """
+        began = self.clock.spent_s
+        found = self.journal.find(self.key(candidate))
+        if found is not None:
+            return Running(candidate=candidate, began_s=found.facts.began_s, found=found)
+        jobs = tuple(
+            self.workers.submit(
+                fit_part,
+                self.shared,
+                self.order(candidate, str(k), seconds),
+                seconds=limit,
+            )
+            for k in self.problem.judging
+        )
+        return Running(candidate=candidate, began_s=began, jobs=jobs)
+
+    def settle(self, running: Running, *, rival: Attempt | None, clock: Clock) -> Attempt:
+        """Wait for a cross-validation.
+
+        Parameters
+        ----------
+        rival : Attempt or None
+            Whom the first folds are raced against.
 
         Raises
         ------
+        FallenBehind
+            The first folds are clearly worse than the rival's.
         TooDear
             What was measured so far says that the rest does not fit the clock.
         """
+        if running.found is not None:
+            return self._attempt(running.candidate, running.found, before=True)
         start = time.monotonic()
-        y = transformed(self.problem.y, transform)
         fits: list[FoldFit] = []
-        for first in range(0, len(self.folds), self.threads):
-            wave = self.folds[first : first + self.threads]
-            fits += _all([self.pool.submit(self._fit, family, params, f, y) for f in wave])
-            waves = math.ceil((len(self.folds) - len(fits)) / self.threads)
-            if waves:
-                clock.demand(waves * (time.monotonic() - start) * self.threads / len(fits))
-        wall_s = time.monotonic() - start
-        return self._attempt(family, params, transform, fits, wall_s)
+        try:
+            for job in running.jobs:
+                fits.append(job.result())
+                if len(fits) == RACED_FOLDS < len(running.jobs):
+                    self._race(running.candidate, fits, rival)
+                    rest = len(running.jobs) - len(fits)
+                    one = sum(fit.fit_s + fit.predict_s for fit in fits) / len(fits)
+                    clock.demand(one * rest / self.workers.slots)
+        except BaseException:
+            for job in running.jobs:
+                job.cancel()
+            raise
+        finished = self._finished(running, fits, time.monotonic() - start)
+        self.journal.keep(finished, spent_s=self.clock.spent_s)
+        return self._attempt(running.candidate, finished)
 
-    def refit(self, attempts: Sequence[Attempt]) -> list[tuple[Fitted, Member]]:
-        """Fit each on all training rows, with the rounds that cross-validation settled."""
-        return _all([self.pool.submit(self._fit_all, attempt) for attempt in attempts])
+    def refit(self, attempts: Sequence[Attempt], *, seconds: float | None) -> list[FoldFit | None]:
+        """Fit each on all training rows, with the rounds that cross-validation settled.
 
-    def probed_s(self, family: Family, params: Params, transform: Transform) -> float:
-        """Seconds that a cross-validation may take, from a fit on a sample; 0 for few rows.
+        ``seconds`` bounds each fit; None for one that could not be fitted in time.
+        """
+        limit = 3600.0 if seconds is None else max(5.0, 3 * seconds) + GRACE_S
+        jobs = [
+            self.workers.submit(
+                fit_part,
+                self.shared,
+                replace(
+                    self.order(attempt.candidate, WHOLE, seconds),
+                    params=attempt.settled,
+                    stops=False,
+                    describe=True,
+                ),
+                seconds=limit,
+            )
+            for attempt in attempts
+        ]
+        return [_result_or_none(job) for job in jobs]
+
+    def probed_s(self, candidate: Candidate, *, limit: float) -> float:
+        """Seconds that one fit may take, from a fit on a sample; 0 for few rows.
 
         Cost is taken to grow with rows. It hardly ever grows faster, so what is left out would
-        not have fitted, and the waves of `cross_validate` correct the rest.
+        not have fitted.
         """
-        fold = self.folds[0]
-        if len(fold.fit) < PROBED_ROWS:
+        part = str(self.problem.judging[0])
+        rows = len(self.problem.learned_from(self.problem.judging[0]))
+        if rows < PROBED_ROWS:
             return 0.0
-        chosen = np.random.default_rng(self.seed).permutation(len(fold.fit))[:PROBE_ROWS]
-        part = replace(fold, X=fold.X[chosen], fit=fold.fit[chosen])
-        y = transformed(self.problem.y, transform)
-        start = time.monotonic()
-        self.pool.submit(self._fit, family, params, part, y).result()
-        one = (time.monotonic() - start) * len(fold.fit) / PROBE_ROWS
-        return float(one * math.ceil(len(self.folds) / self.threads))
+        share = PROBE_ROWS / rows
+        order = replace(self.order(candidate, part, None), share=share)
+        fit = self.workers.submit(fit_part, self.shared, order, seconds=limit).result()
+        return fit.fit_s / share
 
-    def _encode_fold(self, number: int) -> Fold:
-        fit = self.problem.learned_from(number)
-        held = np.flatnonzero(self.problem.folds == number)
-        features, X = self._learn(fit)
-        X_held = encode(features.encoders, self.problem.some(held))
-        return Fold(number=number, features=features, X=X, fit=fit, X_held=X_held, held=held)
-
-    def _learn(self, rows: Rows) -> tuple[Features, Float32]:
-        """Features learned from ``rows``, and the matrix to fit on."""
-        problem = self.problem
-        inputs, answers = problem.some(rows), problem.answers[rows]
-        features = learn_features(problem.columns, inputs, answers, classes=problem.classes)
-        return features, fitting_matrix(features, inputs, answers, seed=self.seed)
-
-    def _fit(self, family: Family, params: Params, fold: Fold, y: Answers) -> FoldFit:
-        columns = fold.features.columns(family.needs)
-        X, answers = np.ascontiguousarray(fold.X[:, columns]), y[fold.fit]
-        validation = None
-        if family.stops_early and len(X) >= STOPPING_ROWS:
-            X, answers, validation = self._hold_out(X, answers)
-        start = time.monotonic()
-        fitted = family.fit(
-            X, answers, task=self.problem.task, params=params, seed=self.seed, validation=validation
-        )
-        fit_s = time.monotonic() - start
-        answer = fitted.predict(np.ascontiguousarray(fold.X_held[:, columns]))
-        predict_s = time.monotonic() - start - fit_s
-        first = fold.number == self.folds[0].number
-        return FoldFit(
-            answer=answer,
-            params=fitted.params,
-            fit_s=fit_s,
-            predict_s=predict_s,
-            nodes=size_of(fitted.describe(columns)) if first else 0,
+    def key(self, candidate: Candidate) -> TrialKey:
+        """What makes the candidate's trial what it is."""
+        engineered = candidate.recipe == "engineered"
+        return TrialKey(
+            family=candidate.family.name,
+            params=candidate.params,
+            transform=candidate.transform,
+            recipe=candidate.recipe,
+            extras=", ".join(extra.name for extra in self.extras) if engineered else "",
+            self_taught=candidate.self_taught,
         )
 
-    def _hold_out(self, X: Float32, y: Answers) -> tuple[Float32, Answers, Validation]:
-        """Some of the fold's own fitting rows, to choose rounds; never the rows it is scored on."""
-        order = np.random.default_rng(self.seed).permutation(len(X))
-        cut = int(len(X) * STOPPING_SHARE)
-        held, kept = order[:cut], order[cut:]
-        return X[kept], y[kept], Validation(X=X[held], y=y[held])
+    @property
+    def features(self) -> Features:
+        """The features of all training rows."""
+        return self.features_of[WHOLE]
 
-    def _fit_all(self, attempt: Attempt) -> tuple[Fitted, Member]:
-        columns = self.features.columns(attempt.family.needs)
-        fitted = attempt.family.fit(
-            np.ascontiguousarray(self.X[:, columns]),
-            transformed(self.problem.y, attempt.transform),
-            task=self.problem.task,
-            params=attempt.settled,
+    def columns(self, candidate: Candidate, part: str = WHOLE) -> tuple[int, ...]:
+        """Features of the part that the candidate reads."""
+        engineered = candidate.recipe == "engineered"
+        return self.features_of[part].columns(candidate.family.needs, engineered=engineered)
+
+    def task(self, candidate: Candidate, part: str = WHOLE) -> Task:
+        """The task, with the demands on the candidate's own columns."""
+        task = self.problem.task
+        if self.problem.quantiles:
+            task = replace(task, losses=("quantile",))
+        if not self.spec.monotone:
+            return task
+        signs = {n: 1 if way == "increasing" else -1 for n, way in self.spec.monotone.items()}
+        engineered = candidate.recipe == "engineered"
+        demands = self.features.monotone(signs, candidate.family.needs, engineered=engineered)
+        return replace(task, monotone=demands)
+
+    def order(self, candidate: Candidate, part: str, seconds: float | None) -> FitOrder:
+        """The candidate's fit on one part."""
+        return FitOrder(
+            family=candidate.family,
+            params=candidate.params,
+            task=self.task(candidate, part),
+            part=part,
+            columns=self.columns(candidate, part),
+            transform=candidate.transform,
+            quantiles=self.problem.quantiles,
             seed=self.seed,
-        )
-        return fitted, fitted.describe(columns)
-
-    def _attempt(
-        self,
-        family: Family,
-        params: Params,
-        transform: Transform,
-        fits: list[FoldFit],
-        wall_s: float,
-    ) -> Attempt:
-        answer = np.empty((self.problem.rows, self.problem.task.width))
-        for fold, fit in zip(self.folds, fits, strict=True):
-            answer[fold.held] = fit.answer
-        answer = answer[self.problem.judged]
-        if not np.isfinite(answer).all():
-            raise ArithmeticError("some answers are not finite")
-        score = self.score(answer, transform)
-        return Attempt(
-            family=family,
-            params=params,
-            settled=average([fit.params for fit in fits]),
-            transform=transform,
-            answer=answer,
-            score=score,
-            loss=self.metric.loss(score),
-            fit_s=sum(fit.fit_s for fit in fits) / len(fits),
-            wall_s=wall_s,
-            predict_us_per_row=1e6 * sum(fit.predict_s for fit in fits) / self.problem.rows,
-            nodes=fits[0].nodes,
+            seconds=seconds,
+            self_taught=candidate.self_taught,
         )
 
     def score(self, answer: Float64, transform: Transform) -> float:
         """Score of out-of-fold answers, in the target's own unit."""
         start = time.monotonic()
-        score = self.metric.score(self.truth, shown(answer, transform))
+        score = self.metric.score(self.truth, shown(answer, transform), weights=self.weights)
         self.score_s = max(self.score_s, time.monotonic() - start)
         return score
 
+    def loss_on(self, answer: Float64, transform: Transform, rows: npt.NDArray[np.bool_]) -> float:
+        """Loss on some of the judged rows."""
+        weights = None if self.weights is None else self.weights[rows]
+        score = self.metric.score(self.truth[rows], shown(answer[rows], transform), weights=weights)
+        return self.metric.loss(score)
 
-Result = TypeVar("Result")
+    def _race(self, candidate: Candidate, fits: list[FoldFit], rival: Attempt | None) -> None:
+        if rival is None:
+            return
+        rows = np.isin(self.folds, self.problem.judging[:RACED_FOLDS])
+        answer = np.zeros((len(self.truth), self.problem.width))
+        for fold, fit in zip(self.problem.judging, fits, strict=False):
+            answer[self.folds == fold] = fit.answer
+        behind = self.loss_on(answer, candidate.transform, rows) - self.loss_on(
+            rival.answer, rival.transform, rows
+        )
+        if behind > RACE_MARGIN * self.gained(rival):
+            raise FallenBehind(rival.loss + behind)
+
+    def gained(self, attempt: Attempt) -> float:
+        """How much better than the constant answer an attempt is; never below 0."""
+        return max(0.0, self.constant_loss - attempt.loss)
+
+    @cached_property
+    def constant_loss(self) -> float:
+        """Loss of the best answer that looks at no column."""
+        return self.metric.loss(self.score(self.constant_answers(), "identity"))
+
+    def constant_answers(self) -> Float64:
+        """The best answer that looks at no column, for every judged row."""
+        constant = constant_answer(self.truth, self.problem, self.metric, self.weights)
+        return np.tile(constant, (len(self.truth), 1))
+
+    def _finished(self, running: Running, fits: list[FoldFit], wall_s: float) -> Finished:
+        answer = np.empty((len(self.truth), self.problem.width))
+        for fold, fit in zip(self.problem.judging, fits, strict=True):
+            answer[self.folds == fold] = fit.answer
+        facts = TrialFacts(
+            key=self.key(running.candidate),
+            settled=average([fit.params for fit in fits]),
+            fit_s=sum(fit.fit_s for fit in fits) / len(fits),
+            wall_s=wall_s,
+            predict_us_per_row=1e6 * sum(fit.predict_s for fit in fits) / len(answer),
+            nodes=fits[0].nodes,
+            kilobytes=fits[0].kilobytes,
+            began_s=running.began_s,
+        )
+        return Finished(facts=facts, answer=answer)
+
+    def _attempt(
+        self, candidate: Candidate, finished: Finished, *, before: bool = False
+    ) -> Attempt:
+        facts = finished.facts
+        score = self.score(finished.answer, candidate.transform)
+        if not np.isfinite(score):
+            raise ArithmeticError(f"its {self.metric.name} is not finite")
+        return Attempt(
+            candidate=candidate,
+            settled=facts.settled,
+            answer=finished.answer,
+            score=score,
+            loss=self.metric.loss(score),
+            fit_s=facts.fit_s,
+            wall_s=facts.wall_s,
+            predict_us_per_row=facts.predict_us_per_row,
+            nodes=facts.nodes,
+            kilobytes=facts.kilobytes,
+            began_s=facts.began_s,
+            before=before,
+        )
+
+    def _encode(self) -> str:
+        """Learn features part by part, and share the matrices with the workers.
+
+        Returns the digest of all that trials depend on besides their keys.
+        """
+        problem = self.problem
+        arrays: dict[str, npt.NDArray[np.generic]] = {"y": problem.y}
+        if problem.weights is not None:
+            arrays["weights"] = problem.weights
+        for fold in problem.judging:
+            self._encode_part(str(fold), problem.learned_from(fold), arrays)
+            held = problem.table.take(np.flatnonzero(problem.folds == fold))
+            encoders = self.features_of[str(fold)].encoders
+            arrays[f"held-{fold}"] = encode_table(encoders, held)
+        self._encode_part(WHOLE, np.arange(problem.rows), arrays)
+        self.shared = self.workers.share(arrays)
+        return digest_of(
+            assay.__version__,
+            arrays[f"fit-{WHOLE}"],
+            problem.y,
+            problem.folds,
+            arrays.get("weights", ""),
+            list(problem.judging),
+            list(problem.quantiles),
+            self.features.names,
+            self.seed,
+            sorted(self.spec.monotone.items()),
+        )
+
+    def _encode_part(
+        self, part: str, rows: Rows, arrays: dict[str, npt.NDArray[np.generic]]
+    ) -> None:
+        problem = self.problem
+        table, answers = problem.table.take(rows), problem.answers[rows]
+        weights = None if problem.weights is None else problem.weights[rows]
+        features = learn_features(
+            problem.columns,
+            table,
+            answers,
+            classes=problem.classes,
+            ordered=self.spec.ordered,
+            extras=self.extras,
+            monotone=tuple(self.spec.monotone),
+            weights=weights,
+        )
+        arrays[f"rows-{part}"] = rows
+        arrays[f"fit-{part}"] = fitting_matrix(
+            features, table, answers, seed=self.seed, weights=weights
+        )
+        if problem.unlabelled is not None:
+            arrays[f"unlabelled-{part}"] = encode_table(features.encoders, problem.unlabelled)
+        self.features_of[part] = features
 
 
-def _all(jobs: list[Future[Result]]) -> list[Result]:
-    """Results in order; what has not begun is called off when one fails."""
+def _result_or_none(job: Job[FoldFit]) -> FoldFit | None:
+    """What a fit gave; None where it did not end well, which costs a member and not the search."""
     try:
-        return [job.result() for job in jobs]
-    except BaseException:
-        for job in jobs:
-            job.cancel()
-        raise
+        return job.result()
+    except Exception:
+        return None
 
 
-def transformed(y: Answers, transform: Transform) -> Answers:
-    """Answers on the scale that members are fitted on."""
-    return np.log(y) if transform == "log" else y
-
-
-def shown(answer: Float64, transform: Transform) -> Float64:
-    """Members' answers (n, width) as a metric takes them: in the target's unit."""
-    if transform == "log":
-        answer = np.exp(np.minimum(answer, 700.0))
-    return answer[:, 0] if answer.shape[1] == 1 else answer
-
-
-def size_of(member: Member) -> int:
-    """Numbers that the graph would hold: tree nodes, or the entries of all other arrays."""
-    if isinstance(member, TreesMember):
-        return int(member.feature.size)
-    parts = [getattr(member, field.name) for field in dataclasses.fields(member)]
-    arrays = [a for part in parts for a in (part if isinstance(part, tuple) else (part,))]
-    return sum(array.size for array in arrays if isinstance(array, np.ndarray))
+def constant_answer(
+    y: Answers, problem: Problem, metric: Metric, weights: Float64 | None = None
+) -> Float64:
+    """The best answer that looks at no column: (width,)."""
+    task = problem.task
+    if problem.quantiles:
+        return np.asarray(np.quantile(y, problem.quantiles))
+    if task.kind == "multiclass":
+        counts = np.bincount(y.astype(np.int64), weights=weights, minlength=task.classes)
+        return np.asarray(counts / counts.sum())
+    if metric.constant == "median":
+        return np.array([np.median(y)])
+    return np.array([np.average(y, weights=weights)])

@@ -18,14 +18,16 @@ class Clock:
         Seconds allowed.
     bounds : bool
         Whether the budget bounds the work; if not, time is counted and nothing depends on it.
+    spent_s : float
+        Seconds that the same search spent before it was cut off.
     """
 
-    def __init__(self, budget_s: float, *, bounds: bool) -> None:
+    def __init__(self, budget_s: float, *, bounds: bool, spent_s: float = 0.0) -> None:
         self.budget_s = budget_s
         self.bounds = bounds
         self.reserve_s = 0.0
         """What must be kept for the end: the final fits."""
-        self._start = time.monotonic()
+        self._start = time.monotonic() - min(spent_s, budget_s)
 
     @property
     def spent_s(self) -> float:

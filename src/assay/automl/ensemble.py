@@ -18,6 +18,8 @@ def blend(
     *,
     members: int = MOST_MEMBERS,
     rounds: int = ROUNDS,
+    sizes: Float64 | None = None,
+    room: float = np.inf,
 ) -> Float64:
     """Weights of the members whose mean has the least loss, chosen one at a time.
 
@@ -35,6 +37,10 @@ def blend(
         Different candidates at most.
     rounds : int
         Additions.
+    sizes : array, shape (n_candidates,), optional
+        What each candidate takes.
+    room : float
+        What all members together may take; the first member is not asked.
 
     Returns
     -------
@@ -51,10 +57,16 @@ def blend(
     """
     counts = np.zeros(len(answers), dtype=np.int64)
     total = np.zeros_like(answers[0])
+    needs = np.zeros(len(answers)) if sizes is None else sizes
     best, best_loss = counts, np.inf
     for size in range(1, rounds + 1):
         full = np.count_nonzero(counts) >= members
-        open_to = [i for i in range(len(answers)) if counts[i] or not full]
+        taken = float(needs[counts > 0].sum())
+        open_to = [
+            i
+            for i in range(len(answers))
+            if counts[i] or not (full or (taken and taken + needs[i] > room))
+        ]
         losses = [loss((total + answers[i]) / size) for i in open_to]
         pick = open_to[int(np.argmin(losses))]
         counts = counts + (np.arange(len(answers)) == pick)

@@ -102,6 +102,8 @@ class Family(Protocol):
         Losses that it knows in regression; without the attribute, ``squared`` alone.
     ``monotone = True``
         It keeps `Task.monotone`.
+    ``monotone_losses = frozenset({"squared"})``
+        It does so with these losses only; without the attribute, with all.
     ``keeps_time = True``
         ``fit`` takes ``seconds``, a wall-clock bound, and gives what it has by then: fewer
         rounds or trees. Without it a fit that takes too long is called off.

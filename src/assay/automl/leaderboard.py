@@ -28,7 +28,8 @@ class Trial(Record, frozen=True, kw_only=True):
     nodes: int = 0
     """Tree nodes, or weights of a linear model: what the graph would hold."""
     transparent: bool = False
-    status: Literal["finished", "failed", "skipped"] = "finished"
+    status: Literal["finished", "stopped", "failed", "skipped"] = "finished"
+    """``stopped``: called off after its first folds, for being clearly behind."""
     note: str = ""
     """On which scale it was fitted; why it failed or was skipped."""
     weight: float = 0.0

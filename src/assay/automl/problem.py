@@ -3,22 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from assay.automl.family import Answers, Task
-from assay.automl.features import Inputs, answers_of
+from assay.automl.features import answers_of
+from assay.automl.spec import SearchSpec
+from assay.automl.table import Table
 from assay.data.contract import Column, Contract
 from assay.data.kinds import label_text
 from assay.errors import InputError, InvalidTable, UnknownColumn
-from assay.model.inputs import graph_inputs, plan_inputs
+from assay.model.inputs import plan_inputs
 from assay.model.plan import Float64, Input
 from assay.question import Kind
 
 Rows = npt.NDArray[np.int64]
+Transform = Literal["identity", "log", "log1p"]
+SKEWED = 1.0
+MOST_GROUPS = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class Groups:
+    """Groups of people or things that fairness is measured between."""
+
+    column: str
+    names: tuple[str, ...]
+    of_row: Rows
+    """Position in ``names`` for each training row; -1 where the cell is empty."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +42,8 @@ class Problem:
     """Training rows; ``y`` is the answer or the class number, ``folds`` a number a row.
 
     Fold -1 marks the earliest rows of folds that follow time: they are only learned from, and
-    each fold is answered by what was fitted on the folds before it.
+    each fold is answered by what was fitted on the folds before it. Of other folds those in
+    ``judging`` are answered by models, the rest is only learned from.
     """
 
     task: Task
@@ -34,9 +51,15 @@ class Problem:
     classes: tuple[str, ...]
     columns: tuple[Column, ...]
     inputs: tuple[Input, ...]
-    table: Inputs
+    table: Table
     y: Answers
     folds: Rows
+    judging: tuple[int, ...]
+    weights: Float64 | None = None
+    quantiles: tuple[float, ...] = ()
+    groups: Groups | None = None
+    unlabelled: Table | None = None
+    """Rows without an answer, which self-training may learn from."""
 
     @property
     def rows(self) -> int:
@@ -44,9 +67,9 @@ class Problem:
         return len(self.y)
 
     @property
-    def fold_numbers(self) -> tuple[int, ...]:
-        """The folds that are answered, in order."""
-        return tuple(int(k) for k in np.unique(self.folds) if k >= 0)
+    def width(self) -> int:
+        """Numbers that a model answers a row with."""
+        return len(self.quantiles) or self.task.width
 
     @property
     def ordered(self) -> bool:
@@ -55,8 +78,8 @@ class Problem:
 
     @property
     def judged(self) -> Rows:
-        """The rows that some fold answers, ascending."""
-        return np.flatnonzero(self.folds >= 0)
+        """The rows that some model answers without having learned from them, ascending."""
+        return np.flatnonzero(np.isin(self.folds, self.judging))
 
     def learned_from(self, fold: int) -> Rows:
         """The rows that the fold's model is fitted on."""
@@ -68,9 +91,24 @@ class Problem:
         """The answers as columns that can be averaged by level."""
         return answers_of(self.y, self.task)
 
-    def some(self, rows: Rows) -> Inputs:
-        """The inputs of some rows."""
-        return {name: column[rows] for name, column in self.table.items()}
+    @property
+    def cells(self) -> int:
+        """Rows times columns times outputs: what the cost of a fit grows with."""
+        return self.rows * len(self.columns) * self.width
+
+    def judged_by(self, folds: Sequence[int]) -> Problem:
+        """The same rows, answered in these folds only."""
+        return replace(self, judging=tuple(folds))
+
+    @property
+    def transforms(self) -> tuple[Transform, ...]:
+        """Scales worth a try: the logarithm too, for answers from 0 on with a long tail."""
+        if self.task.kind != "regression" or self.y.min() < 0:
+            return ("identity",)
+        centered = self.y - self.y.mean()
+        if np.mean(centered**3) / np.std(self.y) ** 3 <= SKEWED:
+            return ("identity",)
+        return ("identity", "log" if self.y.min() > 0 else "log1p")
 
 
 def pose(
@@ -80,7 +118,10 @@ def pose(
     kind: Kind,
     target: str,
     folds: Sequence[int] | npt.NDArray[np.integer],
+    spec: SearchSpec | None = None,
     positive: str | None = None,
+    weights: Float64 | None = None,
+    unlabelled: pl.DataFrame | None = None,
 ) -> Problem:
     """Read the training rows.
 
@@ -107,16 +148,67 @@ def pose(
         )
     classes, y = _read_answers(answers, kind, contract.target.categories, positive)
     inputs = plan_inputs(contract)
+    spec = spec or SearchSpec()
     return Problem(
         task=Task(kind=kind, classes=len(classes)),
         target=target,
         classes=classes,
         columns=contract.features,
         inputs=inputs,
-        table=graph_inputs(inputs, frame),
+        table=Table.from_frame(inputs, frame),
         y=y,
         folds=fold_of,
+        judging=tuple(int(k) for k in np.unique(fold_of) if k >= 0),
+        weights=_weights(weights, len(y)),
+        quantiles=_quantiles(spec.quantiles, kind),
+        groups=_groups(frame, spec.fairness) if spec.fairness else None,
+        unlabelled=_unlabelled(inputs, unlabelled),
     )
+
+
+def _weights(weights: Float64 | None, rows: int) -> Float64 | None:
+    """Weights that average 1, so that penalties mean the same with and without them."""
+    if weights is None:
+        return None
+    given = np.asarray(weights, dtype=np.float64)
+    if given.shape != (rows,) or not np.isfinite(given).all() or given.min() < 0 or not given.any():
+        raise InvalidTable(
+            f"{rows} training rows need a weight each: finite, none below 0, not all 0.",
+            hint="Leave the weights out, or give one number a row.",
+        )
+    return np.asarray(given / given.mean())
+
+
+def _quantiles(quantiles: tuple[float, ...], kind: Kind) -> tuple[float, ...]:
+    if quantiles and kind != "regression":
+        raise InputError(
+            f"Quantiles are of numbers, and the target is {kind}.",
+            hint="Leave `quantiles` out.",
+        )
+    return tuple(sorted(set(quantiles)))
+
+
+def _groups(frame: pl.DataFrame, column: str) -> Groups:
+    if column not in frame.columns:
+        raise UnknownColumn(column, frame.columns, where="fairness")
+    texts = frame.get_column(column).cast(pl.String)
+    names = tuple(sorted(texts.drop_nulls().unique().to_list()))
+    if not 2 <= len(names) <= MOST_GROUPS:
+        raise InvalidTable(
+            f"Column {column!r} has {len(names)} groups; fairness is measured between 2 to "
+            f"{MOST_GROUPS}.",
+            hint="Name a column with few values, or bin it first.",
+            where="fairness",
+        )
+    place = {name: i for i, name in enumerate(names)}
+    of_row = np.array([place.get(text, -1) for text in texts.to_list()], dtype=np.int64)
+    return Groups(column=column, names=names, of_row=of_row)
+
+
+def _unlabelled(inputs: tuple[Input, ...], frame: pl.DataFrame | None) -> Table | None:
+    if frame is None or frame.is_empty():
+        return None
+    return Table.from_frame(inputs, frame)
 
 
 def _read_answers(

@@ -1,8 +1,7 @@
-"""Search for the best model of a table within a wall-clock budget.
+"""The search: within a budget, from training rows to a plan, with everything a reader may ask.
 
-Defaults of every family in a learned order, refinement of the best ones, a greedy ensemble, and
-what turns its mean into an answer: calibration, threshold, interval. Only training rows are
-seen, and every choice is made on out-of-fold answers.
+All choices are made on out-of-fold answers of the training rows; held-out rows are never seen
+here.
 """
 
 from __future__ import annotations
@@ -10,43 +9,63 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
-import optuna
 import polars as pl
-from threadpoolctl import threadpool_limits
 
-from assay.automl.bench import Attempt, Bench, Transform, shown
+from assay.automl.assemble import Assembled, assemble, breaks_limit
+from assay.automl.bench import Attempt, Bench, constant_answer
 from assay.automl.calibrate import Finish, calibration_helps, threshold_metric
+from assay.automl.choice import (
+    GROWTH,
+    USUAL_MEGABYTES,
+    Choice,
+    choose,
+    gap_of,
+    interval_of,
+)
 from assay.automl.clock import Clock
-from assay.automl.ensemble import blend
-from assay.automl.family import Answers, Family, Fitted, Task, find_families
+from assay.automl.contributions import contributions
+from assay.automl.curve import learning_curve
+from assay.automl.fairness import GAP_OF, on_front
+from assay.automl.family import Family, Loss, find_families
+from assay.automl.fitting import shown
 from assay.automl.hunt import Hunt
-from assay.automl.leaderboard import Leaderboard, Trial
+from assay.automl.journal import Journal
+from assay.automl.leaderboard import Contribution, CurvePoint, Leaderboard, Trial
 from assay.automl.metrics import Metric, find_metric
-from assay.automl.problem import Problem, pose
+from assay.automl.problem import Problem, Rows, pose
 from assay.automl.spec import SearchSpec
-from assay.automl.verdict import how, why
+from assay.automl.verdict import engineering, how, why
+from assay.compute.workers import open_workers
 from assay.data.contract import Contract
 from assay.errors import InputError
 from assay.model.answer import Answer
-from assay.model.plan import Float32, Float64, Member, ModelPlan
-from assay.progress import Progress, Silent
+from assay.model.plan import Float32, Float64, ModelPlan
+from assay.progress import Progress, Silent, Standing
 from assay.question import Kind
 
-CANDIDATES = 20
-"""Best trials that the ensemble chooses from."""
-BLENDING_ROWS = 10_000
-"""Rows on which the ensemble is chosen, at most."""
-SKEWED = 1.0
+CELLS_A_SECOND = 4_000_000
+"""Rows times columns times outputs that a second of budget allows; more rows are sampled."""
+FOLD_CELLS_A_SECOND = 100_000
+"""The same, for answering rows in all folds; larger tables answer fewer folds."""
+SHORT_S = 15.0
+"""Budgets up to this one run in this process: starting others would take much of it."""
+PRELOADED = ("numpy", "sklearn.ensemble", "sklearn.linear_model", "lightgbm", "xgboost")
+"""What workers import before they are asked for anything."""
+CURVE_SHARE = 0.5
+"""Of the budget, that a learning curve may take beyond it: whoever asks for one waits for it."""
+MOST_BOUNDED = 40
+"""Trials that get a bootstrap interval, best first."""
 SPLIT_NOTE = (
-    "Ensemble weights, parameters and the scale were chosen on the same out-of-fold answers; "
-    "calibration, threshold and interval are cross-fitted by fold."
+    "Ensemble weights, parameters, engineered features and the scale were chosen on the same "
+    "out-of-fold answers; calibration, threshold and interval are cross-fitted by fold."
 )
 
 
@@ -71,6 +90,9 @@ class SearchResult:
         that fitted them, for the proof of parity.
     notes : tuple of str
         What to know when reading the out-of-fold answers.
+    trial_answers : dict of int to array, shape (n_judged, width)
+        Out-of-fold answers of every finished trial by number, in the target's unit; rows as in
+        ``out_of_fold``.
     """
 
     plan: ModelPlan
@@ -78,17 +100,7 @@ class SearchResult:
     out_of_fold: pl.DataFrame
     native: Callable[[Float32], list[Float64]]
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Choice:
-    """The ensemble: trials with their weights, and its out-of-fold mean."""
-
-    attempts: dict[int, Attempt]
-    weights: dict[int, float]
-    mean: Float64
-    score: float
-    single: Attempt
+    trial_answers: dict[int, Float64] = field(default_factory=dict)
 
 
 def search(
@@ -102,6 +114,10 @@ def search(
     progress: Progress | None = None,
     positive: str | None = None,
     families: dict[str, Family | Exception] | None = None,
+    weights: Float64 | None = None,
+    unlabelled: pl.DataFrame | None = None,
+    warm_start: Leaderboard | None = None,
+    journal: Path | None = None,
 ) -> SearchResult:
     """Search for the best model.
 
@@ -118,91 +134,210 @@ def search(
         Which fold holds each row, as `assay.data.split.Split.folds` tells: -1 marks the earliest
         rows of folds that follow time, where each fold is fitted on the folds before it.
     spec : SearchSpec
-        Budget, metric, allow-list of families, seed.
+        What to search for, and for how long.
     progress : Progress, optional
         Told the share of the budget that is spent, and the best score so far.
     positive : str, optional
         Binary: the class that is asked for; the second in order of name if not given.
     families : dict, optional
         Families to try instead of the installed ones.
+    weights : array, shape (n_rows,), optional
+        What each row counts, in fits and in scores.
+    unlabelled : polars.DataFrame, optional
+        Rows without an answer. The best trials are repeated with them (self-training), and
+        such a trial counts only where it does better on rows with an answer.
+    warm_start : Leaderboard, optional
+        Of an earlier search: what made up its model is tried first.
+    journal : Path, optional
+        Folder in which finished trials are kept. The same search, called again after it was cut
+        off, takes them over and has the rest of the budget.
 
     Raises
     ------
     UnknownName, InputError
-        A family or metric that does not exist or does not fit.
+        A family or metric that does not exist or does not fit; a limit that no model keeps; no
+        family could be fitted (the message gives each one's reason).
     InvalidTable
         The rows cannot carry the question.
-    InputError
-        No family could be fitted; the message gives each one's reason.
     """
-    clock = Clock(spec.budget_s, bounds=spec.max_trials is None)
-    metric = find_metric(spec.metric, kind)
-    problem = pose(
-        frame, contract=contract, kind=kind, target=target, folds=folds, positive=positive
-    )
-    threads = spec.threads or os.cpu_count() or 1
+    started = Clock(spec.budget_s, bounds=spec.max_trials is None)
     news = progress or Silent()
-    with _quiet(), ThreadPoolExecutor(threads) as pool:
-        bench = Bench(problem, metric=metric, seed=spec.seed, pool=pool, threads=threads)
+    kept, sampled = _affordable_rows(frame, np.asarray(folds), spec, len(contract.features))
+    problem = pose(
+        frame if kept is None else frame[kept],
+        contract=contract,
+        kind=kind,
+        target=target,
+        folds=np.asarray(folds) if kept is None else np.asarray(folds)[kept],
+        spec=spec,
+        positive=positive,
+        weights=weights if weights is None or kept is None else weights[kept],
+        unlabelled=unlabelled,
+    )
+    metric = _metric(spec, problem)
+    problem, judged = _affordable_folds(problem, spec)
+    problem = replace(problem, task=replace(problem.task, losses=_losses(metric, problem)))
+    with (
+        _quiet(),
+        open_workers(_where(spec), slots=_slots(spec), preload=PRELOADED) as workers,
+    ):
+        bench = Bench(problem, metric=metric, spec=spec, workers=workers, clock=started)
+        clock = _resume(bench, journal, started)
         hunt = Hunt(
             bench,
             find_families(spec.families) if families is None else families,
             clock=clock,
-            max_trials=spec.max_trials,
-            report=lambda note: news.update(clock.fraction, note),
+            spec=spec,
+            report=_reporter(news, clock),
+            warm=warm_start.trials if warm_start else (),
         )
-        hunt.run(scales=_is_skewed(problem))
+        hunt.run()
         if not hunt.usable():
             raise _nothing_fitted(hunt)
-        choice = _choose(hunt, bench)
-        fitted = bench.refit(list(choice.attempts.values()))
-    finish = _finish(choice, bench, spec)
-    answer = finish.cross_fit(choice.mean, bench.truth, problem.folds[problem.judged])
-    plan = _plan(bench, choice, [member for _, member in fitted], finish)
-    leaderboard = _leaderboard(hunt, choice, finish, plan)
-    news.update(1.0, leaderboard.why)
+        choice, built = _build(hunt, bench, spec)
+        extra = _learned(hunt, choice, bench, spec)
+    finish = built.finish
+    answer = finish.cross_fit(choice.mean, bench.truth, bench.folds)
+    notes = tuple(note for note in (SPLIT_NOTE, sampled, judged, *_told(hunt, choice)) if note)
+    board = _leaderboard(hunt, choice, built, extra, notes)
+    news.update(1.0, board.why)
     return SearchResult(
-        plan=plan,
-        leaderboard=leaderboard,
-        out_of_fold=_out_of_fold(problem, answer, metric),
-        native=_native([model for model, _ in fitted], [m.columns for _, m in fitted]),
-        notes=(SPLIT_NOTE,),
+        plan=built.plan,
+        leaderboard=board,
+        out_of_fold=_out_of_fold(problem, answer, metric, kept),
+        native=built.native,
+        notes=notes,
+        trial_answers={n: shown(a.answer, a.transform) for n, a in hunt.attempts.items()},
     )
 
 
-def _is_skewed(problem: Problem) -> bool:
-    """Whether log y is worth a try: a positive target with a long right tail."""
-    if problem.task.kind != "regression" or problem.y.min() <= 0:
-        return False
-    centered = problem.y - problem.y.mean()
-    return bool(np.mean(centered**3) / np.std(problem.y) ** 3 > SKEWED)
-
-
-def _choose(hunt: Hunt, bench: Bench) -> Choice:
-    """Blend the best trials; a single one where no blend is better."""
-    candidates = dict(list(hunt.usable().items())[:CANDIDATES])
-    numbers, attempts = list(candidates), list(candidates.values())
-    rows = np.random.default_rng(bench.seed).permutation(len(bench.truth))[:BLENDING_ROWS]
-    truth, transform = bench.truth[rows], hunt.transform
-    metric = bench.metric
-
-    def loss(mean: Float64) -> float:
-        return metric.loss(metric.score(truth, shown(mean, transform)))
-
-    weights = blend([attempt.answer[rows] for attempt in attempts], loss)
-    mean = np.asarray(np.tensordot(weights, [a.answer for a in attempts], axes=1))
-    score = bench.score(mean, transform)
-    if metric.loss(score) >= attempts[0].loss:
-        weights = (np.arange(len(attempts)) == 0).astype(np.float64)
-        mean, score = attempts[0].answer, attempts[0].score
-    chosen = [i for i in np.argsort(-weights, kind="stable") if weights[i] > 0]
-    return Choice(
-        attempts={numbers[i]: attempts[i] for i in chosen},
-        weights={numbers[i]: float(weights[i]) for i in chosen},
-        mean=mean,
-        score=score,
-        single=attempts[0],
+def _affordable_rows(
+    frame: pl.DataFrame, folds: npt.NDArray[np.integer], spec: SearchSpec, columns: int
+) -> tuple[Rows | None, str]:
+    """Rows that the budget can learn from; None for all. Earliest rows stay where time rules."""
+    most = max(1000, int(CELLS_A_SECOND * spec.budget_s / max(1, columns)))
+    if spec.max_trials is not None or len(frame) <= most:
+        return None, ""
+    mixed = np.random.default_rng(spec.seed).permutation(len(frame))
+    kept = np.sort(mixed[:most])
+    if len(np.unique(folds[kept])) < 2:
+        return None, ""
+    note = (
+        f"The search learned from {len(kept):,} of {len(frame):,} training rows, drawn at random: "
+        f"more would not fit into {spec.budget_s:g} s."
     )
+    return kept, note
+
+
+def _affordable_folds(problem: Problem, spec: SearchSpec) -> tuple[Problem, str]:
+    """Answer rows in fewer folds where fits are dear; the last folds where they follow time."""
+    folds = problem.judging
+    able = int(1.5 * FOLD_CELLS_A_SECOND * spec.budget_s / problem.cells)
+    if spec.max_trials is not None or able >= len(folds):
+        return problem, ""
+    few = max(1, able)
+    chosen = folds[-few:] if problem.ordered else folds[:few]
+    fewer = problem.judged_by(chosen)
+    note = (
+        f"Models were compared on {len(fewer.judged):,} of {problem.rows:,} training rows "
+        f"({few} of {len(folds)} folds), so that more of them fit into {spec.budget_s:g} s."
+    )
+    return fewer, note
+
+
+def _metric(spec: SearchSpec, problem: Problem) -> Metric:
+    return find_metric(
+        spec.metric,
+        problem.task.kind,
+        costs=spec.costs or None,
+        classes=problem.classes,
+        quantiles=problem.quantiles,
+    )
+
+
+def _losses(metric: Metric, problem: Problem) -> tuple[Loss, ...]:
+    """Losses that suit the metric and the answers, the best guess first."""
+    if problem.task.kind != "regression":
+        return ("squared",)
+    if metric.constant == "median":
+        return ("absolute", "squared")
+    counts = bool(problem.y.min() >= 0 and (problem.y == np.round(problem.y)).all())
+    return ("squared", "poisson") if counts else ("squared",)
+
+
+def _where(spec: SearchSpec) -> str:
+    if spec.compute != "auto":
+        return spec.compute
+    brief = spec.max_trials is None and spec.budget_s <= SHORT_S
+    return "threads" if brief or spec.max_trials is not None else "processes"
+
+
+def _slots(spec: SearchSpec) -> int:
+    """Fits at a time; a cluster knows best itself."""
+    if spec.compute.startswith("ray"):
+        return spec.threads
+    return spec.threads or os.cpu_count() or 1
+
+
+def _resume(bench: Bench, folder: Path | None, started: Clock) -> Clock:
+    """Take up what the same search left on disk, its seconds included."""
+    bench.journal = Journal(folder, bench.search_digest)
+    spent = bench.journal.spent_s
+    if not spent:
+        return started
+    bench.clock = Clock(started.budget_s, bounds=started.bounds, spent_s=spent + started.spent_s)
+    return bench.clock
+
+
+def _reporter(news: Progress, clock: Clock) -> Callable[[str, Sequence[Standing]], None]:
+    """Tell the share of the budget, and the standings to whoever shows them."""
+
+    def report(note: str, best: Sequence[Standing]) -> None:
+        news.update(clock.fraction, note)
+        board = getattr(news, "board", None)
+        if board is not None:
+            board(best)
+
+    return report
+
+
+def _build(hunt: Hunt, bench: Bench, spec: SearchSpec) -> tuple[Choice, Assembled]:
+    """Choose, refit and assemble; again without the largest member where a limit is broken."""
+    room = 1000 * (spec.max_megabytes or USUAL_MEGABYTES)
+    usable = hunt.usable()
+    choice = choose(usable, bench, kilobytes=room)
+    built = _refitted(choice, bench, hunt.clock, spec)
+    while reason := breaks_limit(built.plan, spec):
+        largest = max(choice.attempts, key=lambda n: choice.attempts[n].kilobytes)
+        usable = {n: a for n, a in usable.items() if n != largest}
+        if not usable:
+            raise InputError(
+                f"No model that was tried keeps the limit: {reason}.",
+                hint="Raise `max_megabytes` or `max_row_ms`, or allow families with small models.",
+            )
+        room = min(room, GROWTH * max(a.kilobytes for a in usable.values()))
+        choice = choose(usable, bench, kilobytes=room)
+        built = _refitted(choice, bench, hunt.clock, spec)
+    return built.choice, built
+
+
+def _refitted(choice: Choice, bench: Bench, clock: Clock, spec: SearchSpec) -> Assembled:
+    """Fit the chosen trials on all rows; a member that fails or comes too late is left out."""
+    numbers = list(choice.attempts)
+    seconds = None
+    if clock.bounds:
+        waves = -(-len(numbers) // bench.workers.slots)
+        seconds = max(0.5, 0.9 * (clock.budget_s - clock.spent_s) / waves)
+    fits = bench.refit(list(choice.attempts.values()), seconds=seconds)
+    late = {n for n, fit in zip(numbers, fits, strict=True) if fit is None}
+    if len(late) == len(numbers):
+        fits = bench.refit([choice.single], seconds=None)
+        numbers = [n for n, a in choice.attempts.items() if a is choice.single] or numbers[:1]
+        late = set(choice.attempts) - set(numbers)
+    if late:
+        choice = choice.without(late)
+    done = {n: fit for n, fit in zip(numbers, fits, strict=False) if fit is not None}
+    return assemble(choice, done, bench, _finish(choice, bench, spec))
 
 
 def _finish(choice: Choice, bench: Bench, spec: SearchSpec) -> Finish:
@@ -215,59 +350,65 @@ def _finish(choice: Choice, bench: Bench, spec: SearchSpec) -> Finish:
         coverage=spec.coverage,
         cut_by=threshold_metric(bench.metric.name, problem.y, problem.task),
     )
-    folds = problem.folds[problem.judged]
-    helps = calibration_helps(finish, choice.mean, bench.truth, folds)
+    helps = calibration_helps(finish, choice.mean, bench.truth, bench.folds)
     return replace(finish, calibrated=helps)
 
 
-def _plan(bench: Bench, choice: Choice, members: list[Member], finish: Finish) -> ModelPlan:
-    problem = bench.problem
-    return ModelPlan(
-        inputs=problem.inputs,
-        encoders=bench.features.encoders,
-        members=tuple(members),
-        weights=tuple(choice.weights.values()),
-        output=finish.learn(choice.mean, bench.truth),
-        feature_names=bench.features.names,
-    )
+@dataclass(frozen=True, kw_only=True)
+class _Learned:
+    """What was measured beside the model, as far as time allowed."""
+
+    contributions: tuple[Contribution, ...] = ()
+    curve: tuple[CurvePoint, ...] = ()
+    missing: tuple[str, ...] = ()
 
 
-def _native(
-    models: list[Fitted], columns: list[tuple[int, ...]]
-) -> Callable[[Float32], list[Float64]]:
-    def native(features: Float32) -> list[Float64]:
-        return [
-            model.predict(np.ascontiguousarray(features[:, list(own)]))
-            for model, own in zip(models, columns, strict=True)
-        ]
-
-    return native
-
-
-def constant_answer(y: Answers, task: Task, metric: Metric) -> Float64:
-    """The best answer that looks at no column: (1,) or, for more than two classes, (n_classes,).
-
-    Examples
-    --------
-    >>> constant_answer(np.array([1.0, 2.0, 9.0]), Task(kind="regression"),
-    ...                 find_metric("mae", "regression")).tolist()
-    [2.0]
-    """
-    if task.kind == "multiclass":
-        return np.asarray(np.bincount(y.astype(np.int64), minlength=task.classes) / len(y))
-    middle = np.median(y) if metric.constant == "median" else np.mean(y)
-    return np.array([middle])
+def _learned(hunt: Hunt, choice: Choice, bench: Bench, spec: SearchSpec) -> _Learned:
+    """What each column brought, and whether more rows would help: in the time that is left."""
+    clock = hunt.clock
+    spare = clock.budget_s - clock.spent_s if clock.bounds else 600.0
+    brought: tuple[Contribution, ...] = ()
+    missing = []
+    if spare > choice.single.fit_s:
+        brought = contributions(choice.single, bench, seconds=spare)
+    if not brought:
+        missing.append("What each column brought was not measured: the budget was spent.")
+    curve: tuple[CurvePoint, ...] = ()
+    if spec.learning_curve:
+        spare = max(clock.budget_s - clock.spent_s, CURVE_SHARE * clock.budget_s)
+        curve = learning_curve(choice.single, bench, seconds=spare)
+    return _Learned(contributions=brought, curve=curve, missing=tuple(missing))
 
 
-def _leaderboard(hunt: Hunt, choice: Choice, finish: Finish, plan: ModelPlan) -> Leaderboard:
+def _told(hunt: Hunt, choice: Choice) -> list[str]:
+    """What a reader should know about how the search went."""
+    told = []
+    before = sum(attempt.before for attempt in hunt.attempts.values())
+    if before:
+        told.append(f"{before} trials were taken over from the same search, which was cut off.")
+    if hunt.bench.journal.full:
+        told.append("Finished trials could not be kept on disk: it is full.")
+    if choice.for_fairness:
+        told.append(
+            "Among models whose scores cannot be told apart, the one with the smallest gap "
+            f"between the groups of {hunt.spec.fairness} was chosen."
+        )
+    return told
+
+
+def _leaderboard(
+    hunt: Hunt,
+    choice: Choice,
+    built: Assembled,
+    learned: _Learned,
+    notes: tuple[str, ...],
+) -> Leaderboard:
     bench, problem, metric = hunt.bench, hunt.bench.problem, hunt.bench.metric
-    constant = constant_answer(bench.truth, problem.task, metric)
-    baseline = bench.score(np.tile(constant, (len(bench.truth), 1)), "identity")
-    interval = _interval(bench, choice.mean, choice.single.transform)
+    interval = interval_of(bench, choice.mean, choice.single)
     return Leaderboard(
         metric=metric.name,
         better=metric.better,
-        baseline=baseline,
+        baseline=bench.score(bench.constant_answers(), "identity"),
         trials=_ranked(hunt, choice),
         ensemble_score=choice.score,
         ensemble_low=interval[0],
@@ -275,11 +416,16 @@ def _leaderboard(hunt: Hunt, choice: Choice, finish: Finish, plan: ModelPlan) ->
         transform=hunt.transform,
         budget_s=hunt.clock.budget_s,
         spent_s=hunt.clock.spent_s,
-        why=" ".join(_reasons(hunt, choice, finish, plan)),
-        features=plan.feature_names,
+        why=" ".join(_reasons(hunt, choice, built.finish, built.plan)),
+        features=built.plan.feature_names,
         seed=bench.seed,
         rows=problem.rows,
-        folds=len(bench.folds),
+        folds=len(problem.judging),
+        contributions=learned.contributions,
+        curve=learned.curve,
+        gap_of=GAP_OF[problem.task.kind] if problem.groups else "",
+        resumed=sum(attempt.before for attempt in hunt.attempts.values()),
+        notes=(*notes, *learned.missing),
     )
 
 
@@ -289,29 +435,45 @@ def _reasons(hunt: Hunt, choice: Choice, finish: Finish, plan: ModelPlan) -> lis
     scales = {attempt.transform for attempt in hunt.attempts.values()}
     return [
         why(members, score=choice.score, single=choice.single, metric=metric),
+        *engineering(hunt.chosen, used=hunt.recipe == "engineered"),
         *how(finish, plan.output, problem=problem, scales_tried=len(scales) > 1),
     ]
 
 
 def _ranked(hunt: Hunt, choice: Choice) -> tuple[Trial, ...]:
-    """Trials best first, then those that did not finish; the best of each family with bounds."""
+    """Trials best first, then those that did not finish."""
     finished = sorted(hunt.attempts.items(), key=lambda item: (item[1].loss, item[0]))
-    bounded = set(choice.weights)
-    for name in hunt.families:
-        bounded |= {n for n, _ in [i for i in finished if i[1].family.name == name][:1]}
+    bounded = {n for n, _ in finished[:MOST_BOUNDED]} | set(choice.weights)
+    gaps = _gaps(hunt)
     done = [
-        _finished(hunt, number, attempt, choice.weights.get(number, 0.0), number in bounded)
+        msgspec.structs.replace(
+            _finished(hunt, number, attempt, number in bounded),
+            weight=choice.weights.get(number, 0.0),
+            **gaps.get(number, {}),
+        )
         for number, attempt in finished
     ]
     rest = [trial for number, trial in hunt.trials.items() if number not in hunt.attempts]
     return (*done, *rest)
 
 
-def _finished(hunt: Hunt, number: int, attempt: Attempt, weight: float, bounded: bool) -> Trial:
+def _gaps(hunt: Hunt) -> dict[int, dict[str, Any]]:
+    """Gap of each trial and whether it lies on the front, where fairness is asked for."""
+    if hunt.bench.problem.groups is None or not hunt.attempts:
+        return {}
+    numbers = list(hunt.attempts)
+    losses = np.array([hunt.attempts[n].loss for n in numbers])
+    gaps = np.array([gap_of(hunt.bench, a.answer, a) for a in hunt.attempts.values()])
+    front = on_front(losses, gaps)
+    return {
+        n: {"gap": float(gap), "front": best}
+        for n, gap, best in zip(numbers, gaps, front, strict=True)
+    }
+
+
+def _finished(hunt: Hunt, number: int, attempt: Attempt, bounded: bool) -> Trial:
     """The record of a finished trial."""
-    low, high = None, None
-    if bounded:
-        low, high = _interval(hunt.bench, attempt.answer, attempt.transform)
+    low, high = interval_of(hunt.bench, attempt.answer, attempt) if bounded else (None, None)
     return msgspec.structs.replace(
         hunt.trials[number],
         params=attempt.settled,
@@ -319,35 +481,38 @@ def _finished(hunt: Hunt, number: int, attempt: Attempt, weight: float, bounded:
         low=low,
         high=high,
         fit_s=round(attempt.fit_s, 4),
+        took_s=round(attempt.wall_s, 3),
+        began_s=round(attempt.began_s, 3),
         predict_us_per_row=round(attempt.predict_us_per_row, 3),
         nodes=attempt.nodes,
+        kilobytes=round(attempt.kilobytes, 1),
         transparent=attempt.family.transparent,
-        weight=weight,
     )
 
 
-def _interval(bench: Bench, answer: Float64, transform: Transform) -> tuple[float, float]:
-    truth = bench.truth
-    samples = int(min(200, max(50, 2e6 / len(truth))))
-    return bench.metric.interval(truth, shown(answer, transform), seed=bench.seed, samples=samples)
-
-
-def _out_of_fold(problem: Problem, answer: Answer, metric: Metric) -> pl.DataFrame:
+def _out_of_fold(
+    problem: Problem, answer: Answer, metric: Metric, kept: Rows | None
+) -> pl.DataFrame:
     """The procedure's answers on rows it did not fit on, and the constant answer's."""
-    baseline = np.empty((problem.rows, problem.task.width))
-    for fold in problem.fold_numbers:
-        known = problem.y[problem.learned_from(fold)]
-        baseline[problem.folds == fold] = constant_answer(known, problem.task, metric)
     judged = problem.judged
-    baseline = baseline[judged]
     columns: dict[str, npt.NDArray[np.generic] | None] = {
-        "row": judged,
+        "row": judged if kept is None else kept[judged],
         "fold": problem.folds[judged],
         "truth": problem.y[judged],
         "prediction": answer.prediction,
         "lower": answer.lower,
         "upper": answer.upper,
     }
+    baseline = _constants(problem, metric)
+    if problem.quantiles:
+        columns = {k: v for k, v in columns.items() if k not in ("prediction", "lower", "upper")}
+        assert answer.values is not None
+        named = zip(
+            tuple(f"q{q:g}" for q in problem.quantiles), answer.values.T, baseline.T, strict=True
+        )
+        for name, told, constant in named:
+            columns |= {name: told, f"baseline_{name}": constant}
+        return _table(columns)
     if problem.task.kind == "regression":
         return _table({**columns, "baseline": baseline[:, 0]})
     shares = baseline if baseline.shape[1] > 1 else np.hstack([1 - baseline, baseline])
@@ -361,6 +526,18 @@ def _out_of_fold(problem: Problem, answer: Answer, metric: Metric) -> pl.DataFra
             **{f"baseline_{c}": shares[:, i] for i, c in enumerate(problem.classes)},
         }
     )
+
+
+def _constants(problem: Problem, metric: Metric) -> Float64:
+    """For each judged row the constant answer of the rows its model learned from."""
+    constants = np.empty((problem.rows, problem.width))
+    for fold in problem.judging:
+        rows = problem.learned_from(fold)
+        weights = None if problem.weights is None else problem.weights[rows]
+        constants[problem.folds == fold] = constant_answer(
+            problem.y[rows], problem, metric, weights
+        )
+    return constants[problem.judged]
 
 
 def _table(columns: dict[str, npt.NDArray[np.generic] | None]) -> pl.DataFrame:
@@ -385,6 +562,9 @@ def _nothing_fitted(hunt: Hunt) -> InputError:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Libraries tell the search's record, not the terminal; one thread of linear algebra each."""
+    import optuna
+    from threadpoolctl import threadpool_limits
+
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:

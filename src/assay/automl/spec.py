@@ -26,7 +26,8 @@ class SearchSpec(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     families: Annotated[tuple[str, ...], Meta(description="Allow-list; empty: all installed")] = ()
     seed: Annotated[int, Meta(ge=0, lt=2**31)] = 0
     max_trials: Annotated[
-        int | None, Meta(ge=1, description="Make exactly this many trials, whatever the clock says")
+        Annotated[int, Meta(ge=1)] | None,
+        Meta(description="Make exactly this many trials, whatever the clock says"),
     ] = None
     coverage: Annotated[
         float, Meta(gt=0, lt=1, description="Share of answers that intervals should cover")
@@ -46,7 +47,8 @@ class SearchSpec(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
         None
     )
     max_row_ms: Annotated[
-        float | None, Meta(gt=0, description="Longest that the winner may take for one row")
+        Annotated[float, Meta(gt=0)] | None,
+        Meta(description="Longest that the winner may take for one row"),
     ] = None
     quantiles: Annotated[
         tuple[Annotated[float, Meta(gt=0, lt=1)], ...],

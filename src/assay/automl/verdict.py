@@ -6,9 +6,12 @@ import numpy as np
 
 from assay.automl.bench import Attempt
 from assay.automl.calibrate import Finish
+from assay.automl.engineering import Chosen
 from assay.automl.metrics import METRICS, Metric
 from assay.automl.problem import Problem
 from assay.model.plan import Output
+
+SHOWN_EXTRAS = 3
 
 
 def why(
@@ -48,6 +51,17 @@ def why(
     )
 
 
+def engineering(chosen: Chosen | None, *, used: bool) -> list[str]:
+    """Which engineered features were found, and whether they helped."""
+    if chosen is None or not chosen.extras:
+        return []
+    names = ", ".join(extra.name for extra in chosen.extras[:SHOWN_EXTRAS])
+    more = len(chosen.extras) - SHOWN_EXTRAS
+    tail = f" and {more} more" if more > 0 else ""
+    helped = "helped trees in cross-validation" if used else "did not help in cross-validation"
+    return [f"Engineered features ({names}{tail}) {helped}."]
+
+
 def how(finish: Finish, output: Output, *, problem: Problem, scales_tried: bool) -> list[str]:
     """How the mean becomes an answer: scale, calibration, threshold."""
     said = []
@@ -76,9 +90,9 @@ def number(value: float) -> str:
 
 
 def _scale(transform: str, target: str) -> str:
-    if transform == "log":
+    if transform != "identity":
         return (
-            f"Fitted on log({target}), which cross-validated as well as {target} itself or better "
+            f"Fitted on {transform}({target}), which cross-validated as well as {target} itself or better "
             "(2 % count as equal), keeps answers positive and intervals in proportion."
         )
     return f"Fitted on {target} itself, which cross-validated better than its logarithm."

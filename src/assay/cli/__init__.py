@@ -6,6 +6,7 @@ import typer
 
 from assay.cli import (
     assess,
+    automl,
     data,
     deploy,
     export,
@@ -27,7 +28,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for room in (lifecycle, data, runs, assess, policy, registry, deploy, export, ledger, machine):
+for room in (
+    lifecycle,
+    data,
+    automl,
+    runs,
+    assess,
+    policy,
+    registry,
+    deploy,
+    export,
+    ledger,
+    machine,
+):
     room.register(app)
 
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
-from assay.data.source import describe, read_body, read_table
+from assay.data.source import describe, opened, read_table
 from assay.errors import VerificationFailed
-from assay.records import Record, digest, now
+from assay.records import Record, now
 from assay.store.artifacts import ArtifactStore
 
 _ROW_GROUP = 131_072
+_ROWS_AT_ONCE = 8 * _ROW_GROUP
 
 
 class Dataset(Record, frozen=True, kw_only=True):
@@ -63,7 +67,8 @@ def add_dataset(
     table: object = source
     if isinstance(source, str | Path):
         path = (base or Path()) / source
-        source_digest = digest(read_body(path, str(source)))
+        with opened(path, str(source)) as file:
+            source_digest = f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
         table = path
     frame = read_table(table)
     return Dataset(
@@ -83,23 +88,70 @@ def load_dataset(artifacts: ArtifactStore, digest: str) -> pl.DataFrame:
     Raises
     ------
     VerificationFailed
-        The content under this digest is no table.
+        The content under this digest is no table, or not what was kept.
     """
+    return scan_dataset(artifacts, digest).collect()
+
+
+def scan_dataset(artifacts: ArtifactStore, digest: str) -> pl.LazyFrame:
+    """A version as a lazy frame, so that only the rows and columns in use are held.
+
+    Raises
+    ------
+    VerificationFailed
+        The content under this digest is no table, or not what was kept.
+    """
+    path = artifacts.path(digest)
     try:
-        return pl.read_parquet(io.BytesIO(artifacts.read(digest)))
+        if path is None or not _unchanged(path, digest):
+            table = pl.scan_parquet(io.BytesIO(artifacts.read(digest)))
+        else:
+            table = pl.scan_parquet(path, glob=False, hive_partitioning=False)
+        table.collect_schema()
     except pl.exceptions.PolarsError:
         raise VerificationFailed(
             "The artifact is not a table.", hint="Name the digest of a dataset.", where=digest
         ) from None
+    return table
+
+
+def _unchanged(path: Path, digest: str) -> bool:
+    with path.open("rb") as file:
+        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}" == digest
+
+
+def take_rows(table: pl.LazyFrame, rows: npt.NDArray[np.int64]) -> pl.DataFrame:
+    """Rows by their ascending numbers, read piece by piece.
+
+    Parameters
+    ----------
+    table : pl.LazyFrame
+        As `scan_dataset` gives it.
+    rows : ndarray of int, shape (n_rows,)
+        From 0, ascending.
+
+    Examples
+    --------
+    >>> take_rows(pl.LazyFrame({"a": [1, 2, 3]}), np.array([0, 2]))["a"].to_list()
+    [1, 3]
+    """
+    starts = range(0, int(rows[-1]) + 1, _ROWS_AT_ONCE)
+    ends = np.searchsorted(rows, [start + _ROWS_AT_ONCE for start in starts])
+    begins = [0, *ends[:-1]]
+    return pl.concat(
+        table.slice(start, _ROWS_AT_ONCE).collect()[rows[begin:end] - start]
+        for start, begin, end in zip(starts, begins, ends, strict=True)
+        if begin < end
+    )
 
 
 def canonical_parquet(frame: pl.DataFrame) -> bytes:
     """A table as Parquet, the same bytes for the same content.
 
-    One chunk a column, zstd at a fixed level, row groups of a fixed size, statistics on.
+    zstd at a fixed level, row groups of a fixed size, statistics on.
     """
     buffer = io.BytesIO()
-    frame.rechunk().write_parquet(
+    frame.lazy().sink_parquet(
         buffer, compression="zstd", compression_level=3, row_group_size=_ROW_GROUP, statistics=True
     )
     return buffer.getvalue()

@@ -6,9 +6,11 @@ import gzip
 import io
 import json
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 import polars as pl
 
@@ -29,6 +31,13 @@ _FOREIGN = {
     b"SQLite format 3": "an SQLite database",
     b"\x80\x04\x95": "a Python pickle, which Assay never opens",
     b"\x80\x05\x95": "a Python pickle, which Assay never opens",
+}
+_MAGIC = 6
+_COLUMNAR: dict[bytes, tuple[str, Callable[[Path | BinaryIO], pl.DataFrame]]] = {
+    # A path is one file, whatever its name looks like: no pattern, no partition.
+    b"PAR1": ("Parquet", partial(pl.read_parquet, glob=False, hive_partitioning=False)),
+    b"ARROW1": ("Arrow IPC", pl.read_ipc),
+    b"\xff\xff\xff\xff": ("Arrow IPC stream", pl.read_ipc_stream),
 }
 
 
@@ -81,12 +90,17 @@ def describe(source: object) -> str:
     return kind.__qualname__ if package == "builtins" else f"{package}.{kind.__qualname__}"
 
 
-def read_body(path: Path, where: str) -> bytes:
-    """The bytes of a file, or the error that says why there are none."""
+@contextmanager
+def opened(path: Path, where: str) -> Iterator[io.BufferedReader]:
+    """A file that holds something, open; or the error that says why it is not."""
     if path.is_dir():
         raise InvalidFile(f"{path.name!r} is a folder, not a file.", hint=READABLE, where=where)
     try:
-        body = path.read_bytes()
+        with path.open("rb") as file:
+            if not file.read(1):
+                raise InvalidFile("The file is empty.", hint=READABLE, where=where)
+            file.seek(0)
+            yield file
     except FileNotFoundError:
         beside = sorted(p.name for p in path.parent.glob("*") if p.is_file())
         hint = nearest(path.name, beside) if beside else "Its folder holds no files."
@@ -97,23 +111,20 @@ def read_body(path: Path, where: str) -> bytes:
             hint="Check the permissions of the file and of its folder.",
             where=where,
         ) from None
-    if not body:
-        raise InvalidFile("The file is empty.", hint=READABLE, where=where)
-    return body
 
 
 def _read_file(path: Path, where: str, missing: tuple[str, ...]) -> pl.DataFrame:
-    body = read_body(path, where)
+    with opened(path, where) as file:
+        start = file.read(_MAGIC)
+        if start.startswith(tuple(_COLUMNAR)):
+            return _read_columnar(path, start, where)
+        body = start + file.read()
     suffixes = [s.lower() for s in path.suffixes]
     if body.startswith(b"\x1f\x8b"):
         body = _unzip(body, where)
         suffixes = [s for s in suffixes if s != ".gz"]
-    if body.startswith(b"PAR1"):
-        return _read_binary(pl.read_parquet, body, "Parquet", where)
-    if body.startswith(b"ARROW1"):
-        return _read_binary(pl.read_ipc, body, "Arrow IPC", where)
-    if body.startswith(b"\xff\xff\xff\xff"):
-        return _read_binary(pl.read_ipc_stream, body, "Arrow IPC stream", where)
+        if body.startswith(tuple(_COLUMNAR)):
+            return _read_columnar(io.BytesIO(body), body, where)
     _refuse_foreign(body, suffixes, where)
     if body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b"[")):
         return _read_ndjson(body, suffixes, where)
@@ -129,11 +140,11 @@ def _unzip(body: bytes, where: str) -> bytes:
         ) from None
 
 
-def _read_binary(
-    read: Callable[[io.BytesIO], pl.DataFrame], body: bytes, name: str, where: str
-) -> pl.DataFrame:
+def _read_columnar(source: Path | BinaryIO, start: bytes, where: str) -> pl.DataFrame:
+    """A Parquet or Arrow file; from a path, without holding its bytes beside its rows."""
+    name, read = next(known for magic, known in _COLUMNAR.items() if start.startswith(magic))
     try:
-        return read(io.BytesIO(body))
+        return read(source)
     except (pl.exceptions.PolarsError, OSError):
         raise InvalidFile(
             f"The {name} file is damaged or cut short.",

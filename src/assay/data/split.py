@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import base64
+import zlib
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, Self, cast
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+from msgspec import structs
 
 from assay.data.contract import Contract
 from assay.data.kinds import label_text
 from assay.errors import InvalidTable
 from assay.question import Kind, Question
-from assay.records import Record
+from assay.records import Record, canonical
 
 HELD_OUT = 0.25
 FEWEST_HELD_OUT = 30
 MOST_HELD_OUT = 20_000
+MOST_CELLS = 60_000_000
+"""Cells of features to learn from: as doubles half a gigabyte, of which a search holds several."""
+MOST_TRAIN, LEAST_TRAIN = 2_000_000, 100_000
+"""Rows to learn from, whatever the number of columns: from more than these some are drawn."""
 SMALL = 1_000
 """Below this many rows there are ten folds rather than five."""
 _FOLDS, _FOLDS_SMALL, _FEWEST_FOLDS = 5, 10, 3
@@ -28,6 +36,11 @@ _FEWEST_KEPT = 2
 _FEWEST_TIMES = 4
 _FEWEST_BLOCKS = 3
 _FEWEST_IN_TIME = 10
+_FEWEST_OF_CLASS = 20
+"""Rows that are drawn of a class at least, where it has them: some for every fold."""
+_MANY_ROUNDS = 2_000
+_PLAIN_ROWS = 100_000
+"""Row numbers up to this many are written as a list; more are packed."""
 
 Ints = npt.NDArray[np.int64]
 Pair = tuple[Ints, Ints]
@@ -52,6 +65,25 @@ class Split(Record, frozen=True, kw_only=True):
     """Whether folds follow time: fold k is judged by what was learned from the rows before."""
     left_out: int = 0
     """Rows in neither part: they share a group with held-out rows, but are older."""
+    not_drawn: int = 0
+    """Rows in neither part: the table is large, and these were not drawn from it."""
+
+    def to_json(self) -> bytes:
+        """Canonical JSON; of long columns of numbers, the compressed differences."""
+        fields = structs.asdict(self)
+        for name in ("train", "folds"):
+            if len(fields[name]) > _PLAIN_ROWS:
+                fields[name] = _pack(fields[name])
+        return canonical(fields)
+
+    @classmethod
+    def from_json(cls, body: bytes | str) -> Self:
+        """Read what `to_json` wrote, now or before numbers were packed."""
+        fields: dict[str, Any] = msgspec.json.decode(body)
+        for name in ("train", "folds"):
+            if isinstance(fields.get(name), str):
+                fields[name] = _unpack(fields[name])
+        return msgspec.convert(fields, cls)
 
     def pairs(self, repeat: int = 0) -> tuple[Pair, ...]:
         """Rows to fit on and rows to validate on, of each fold.
@@ -79,6 +111,17 @@ class Split(Record, frozen=True, kw_only=True):
             (np.flatnonzero(fit), np.flatnonzero(fold == k))
             for k, fit in zip(numbers, fits, strict=True)
         )
+
+
+def _pack(numbers: tuple[int, ...]) -> str:
+    """Base64 of the zlib-compressed differences, the first from 0, little-endian 32-bit."""
+    steps = np.diff(np.asarray(numbers, dtype=np.int64), prepend=0).astype("<i4")
+    return base64.b64encode(zlib.compress(steps.tobytes(), level=6)).decode("ascii")
+
+
+def _unpack(packed: str) -> tuple[int, ...]:
+    steps = np.frombuffer(zlib.decompress(base64.b64decode(packed)), dtype="<i4")
+    return tuple(np.cumsum(steps, dtype=np.int64).tolist())
 
 
 @dataclass(frozen=True)
@@ -111,6 +154,10 @@ def split_rows(
     Rows that are the same in every cell stay together, so that memory does not count as skill;
     except where most rows are such repeats, which then are coincidence.
 
+    Of a table with more than `MOST_CELLS` cells of features, or `MOST_TRAIN` rows, beside the
+    held-out ones, rows are first drawn at random, classes in the table's shares but at least
+    20 rows of each; the others are in neither part, and `Split.how` says so.
+
     Parameters
     ----------
     frame : pl.DataFrame
@@ -129,6 +176,55 @@ def split_rows(
     InvalidTable
         There are too few groups, or too few distinct times.
     """
+    wide = frame.width if contract is None else len(contract.features)
+    wanted = int(np.clip(MOST_CELLS // wide, LEAST_TRAIN, MOST_TRAIN)) + MOST_HELD_OUT
+    if frame.height <= wanted:
+        return _split(frame, question, kind=kind, seed=seed, contract=contract)
+    rows, more = _draw(frame[question.target], kind, wanted, seed)
+    split = _split(frame[rows], question, kind=kind, seed=seed, contract=contract)
+    return structs.replace(
+        split,
+        train=tuple(rows[np.asarray(split.train)].tolist()),
+        test=tuple(rows[np.asarray(split.test)].tolist()),
+        how=f"{rows.size:,} of {frame.height:,} rows drawn at random, the others not used{more}; "
+        f"of these: {split.how}",
+        not_drawn=frame.height - rows.size,
+    )
+
+
+def _draw(target: pl.Series, kind: Kind, wanted: int, seed: int) -> tuple[Ints, str]:
+    """About ``wanted`` rows at random, ascending; and what to know about their classes."""
+    rng = np.random.default_rng([seed, 1])  # another stream than the split's
+    if kind == "regression":
+        return np.sort(rng.choice(len(target), wanted, replace=False, shuffle=False)), ""
+    labels = label_text(target)
+    members = [np.flatnonzero((labels == label).to_numpy()) for label in sorted(labels.unique())]
+    sizes = np.array([rows.size for rows in members])
+    exact = sizes * (wanted / len(target))
+    quotas = _rounded(exact, wanted, at_most=sizes.tolist())
+    raised = np.maximum(quotas, np.minimum(sizes, _FEWEST_OF_CLASS))
+    drawn = [
+        rng.choice(rows, quota, replace=False, shuffle=False)
+        for rows, quota in zip(members, raised.tolist(), strict=True)
+    ]
+    rare = int((raised > quotas).sum())
+    more = f", but {_classes(rare)} more rows than their share, to be seen at all" if rare else ""
+    return np.sort(np.concatenate(drawn)), more
+
+
+def _classes(count: int) -> str:
+    return "of one rare class" if count == 1 else f"of {count} rare classes"
+
+
+def _split(
+    frame: pl.DataFrame,
+    question: Question,
+    *,
+    kind: Kind,
+    seed: int,
+    contract: Contract | None,
+) -> Split:
+    """Split all rows of a table; see `split_rows`."""
     if question.time_column is not None:
         return _by_time(frame, question, seed)
     units = _units(frame, question, kind, contract)
@@ -271,7 +367,8 @@ def _deal(units: _Units, kept: npt.NDArray[np.bool_], folds: int, rng: np.random
 
     The units of a stratum, large ones first and equal ones at random, are dealt in rounds to
     the folds that have the fewest of its rows. A fold that is ahead of the others by more than
-    the largest unit of the round sits it out.
+    the largest unit of the round sits it out. Of a large stratum of single rows, all but the
+    last rounds are dealt at once.
     """
     dealt = np.zeros(units.rows.size, dtype=np.int64)
     total = np.zeros(folds, dtype=np.int64)
@@ -280,6 +377,12 @@ def _deal(units: _Units, kept: npt.NDArray[np.bool_], folds: int, rng: np.random
         members = members[np.lexsort((rng.random(members.size), -units.rows[members]))]
         sizes = np.zeros(folds, dtype=np.int64)
         start = 0
+        rounds = members.size // folds
+        if rounds > _MANY_ROUNDS and units.rows[members[0]] == 1:  # in this order, all are single
+            start = (rounds - 1) * folds
+            dealt[members[:start]] = np.arange(start) % folds
+            sizes += rounds - 1
+            total += rounds - 1
         while start < members.size:
             order = np.lexsort((rng.random(folds), total, sizes))
             order = order[sizes[order] < sizes[order[0]] + units.rows[members[start]]]
@@ -300,7 +403,7 @@ def _how(
     held_out: int,
     folds: int,
 ) -> str:
-    parts = [f"{held_out} of {frame.height} rows held out at random"]
+    parts = [f"{held_out:,} of {frame.height:,} rows held out at random"]
     if kind != "regression":
         parts[0] += ", classes in equal shares"
     elif question.group_column is None:
@@ -400,7 +503,7 @@ def _how_in_time(
     frame: pl.DataFrame, question: Question, held_out: int, folds: Ints, left_out: int
 ) -> str:
     parts = [
-        f"The latest {held_out} of {frame.height} rows by {question.time_column!r} held out",
+        f"The latest {held_out:,} of {frame.height:,} rows by {question.time_column!r} held out",
         f"{int(folds.max()) + 1} folds in order of time, each judged by what came before it",
     ]
     if question.group_column is not None:

@@ -12,6 +12,8 @@ from assay.question import Question
 
 FEWEST_ROWS = 20
 """Rows with a target that a table needs: below, neither learning nor testing means anything."""
+_GLANCE = 1_000
+"""Rows that are looked at first; of nearly every table they tell what all rows would."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class CheckedTable:
 
     frame: pl.DataFrame
     dropped: int
-    """Rows without a target."""
+    """Rows without a target, set aside: neither learned from nor tested on."""
 
 
 def check_table(frame: pl.DataFrame, question: Question) -> CheckedTable:
@@ -48,10 +50,23 @@ def check_table(frame: pl.DataFrame, question: Question) -> CheckedTable:
         asked for does not occur.
     """
     _check_names(frame, question)
-    usable = frame.filter(pl.col(question.target).is_not_null())
+    usable = frame.filter(answered(frame[question.target]))
     _check_target(usable, question)
     _check_features(usable, question)
     return CheckedTable(usable, frame.height - usable.height)
+
+
+def answered(target: pl.Series) -> pl.Series:
+    """Which rows have a target, as booleans; a text of nothing but white space is none.
+
+    Examples
+    --------
+    >>> answered(pl.Series(["yes", " ", None])).to_list()
+    [True, False, False]
+    """
+    if target.dtype == pl.String:
+        return (target.str.strip_chars() != "").fill_null(value=False)
+    return target.is_not_null()
 
 
 def _check_names(frame: pl.DataFrame, question: Question) -> None:
@@ -142,9 +157,14 @@ def _check_features(usable: pl.DataFrame, question: Question) -> None:
             hint="Add columns, or take some out of `ignore`.",
             where="assay.yaml: ignore",
         )
-    levels = usable.select(pl.col(columns).drop_nulls().n_unique()).row(0)
-    if max(levels) < 2:
+    features = usable.select(columns)
+    if not _varies(features.head(_GLANCE)) and not _varies(features):
         raise InvalidTable(
             "Every column but the target is constant or empty.",
             hint="Add columns that differ between rows.",
         )
+
+
+def _varies(features: pl.DataFrame) -> bool:
+    levels: tuple[int, ...] = features.select(pl.all().drop_nulls().n_unique()).row(0)
+    return max(levels) > 1

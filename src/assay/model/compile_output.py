@@ -116,7 +116,7 @@ def _classes(builder: GraphBuilder, output: Output, mean: str, *, with_class: bo
         probabilities, label = _binary(builder, output, shares)
     else:
         probabilities = shares
-        label = builder.node("ArgMax", shares, axis=1, keepdims=0)
+        label = builder.node("ArgMax", _label_scores(builder, output, shares), axis=1, keepdims=0)
     builder.name_result(probabilities, "probabilities")
     results = [
         matrix_value("probabilities", TensorProto.DOUBLE, len(output.classes)),
@@ -128,6 +128,13 @@ def _classes(builder: GraphBuilder, output: Output, mean: str, *, with_class: bo
         results.append(vector_value("class", element))
     builder.name_result(label, "label")
     return results
+
+
+def _label_scores(builder: GraphBuilder, output: Output, shares: str) -> str:
+    """See `assay.model.reference.label_scores`."""
+    if not output.costs:
+        return shares
+    return builder.node("MatMul", shares, builder.constant(-np.array(output.costs, np.float64)))
 
 
 def _binary(builder: GraphBuilder, output: Output, positive: str) -> tuple[str, str]:

@@ -18,7 +18,7 @@ from assay.model.engines import Engine
 from assay.model.inputs import graph_inputs, row_count
 from assay.model.plan import Array, Bool, Float32, Float64, ModelPlan, NeighboursMember
 from assay.model.plan_file import plan_to_bytes
-from assay.model.reference import combine, member_predictions, neighbour_ties
+from assay.model.reference import combine, label_scores, member_predictions, neighbour_ties
 from assay.model.scorer import Scorer
 from assay.model.split_rows import MAX_SPLITS, split_rows
 from assay.records import Record, digest
@@ -261,12 +261,15 @@ class _Judge:
 
     def _is_tie(self, answer: Answer) -> Bool:
         """Where the label hangs on less than the limit."""
-        scores = answer.values if answer.probabilities is None else answer.probabilities
+        output = self.plan.output
+        scores, room = answer.values, LIMIT * self.typical
+        if answer.probabilities is not None:
+            scores, room = label_scores(output, answer.probabilities), LIMIT
         if scores is None or len(answer.classes) == 2:
-            room = LIMIT * (1.0 if answer.classes else self.typical)
-            return np.asarray(np.abs(answer.prediction - self.plan.output.threshold) <= room)
+            return np.asarray(np.abs(answer.prediction - output.threshold) <= room)
+        if output.costs:  # a class's probability may move by the limit, at the price of its label
+            room *= 2 * np.abs(output.costs).sum(axis=0).max()
         ordered = np.sort(scores, axis=1)
-        room = LIMIT * (1.0 if answer.classes else self.typical)
         return np.asarray(ordered[:, -1] - ordered[:, -2] <= room)
 
     def _failed(self, case: Rows, name: str, row: int, gap: float) -> ParityFailed:

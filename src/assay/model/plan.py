@@ -341,7 +341,9 @@ class Output:
     Classification: members give probabilities (binary: of ``classes[1]``; width 1); the mean
     is calibrated; ``threshold`` decides the binary label; ``interval`` is the conformal
     threshold q on 1 - p of the true class, for prediction sets. ``labels`` are the classes as
-    the user's own values, where they are no strings.
+    the user's own values, where they are no strings. With ``costs`` (multiclass: a row a true
+    class, a column a label, both in the order of ``classes``) the label is the one whose
+    expected cost is least, and the first of those that tie; without, the likeliest class.
 
     Clusters: one score a cluster of ``names``; the label is the largest. Anomaly: one score,
     larger is stranger; the label is 1 from ``threshold`` on.
@@ -357,6 +359,7 @@ class Output:
     names: tuple[str, ...] = ()
     sorted_names: bool = False
     calibration: Calibration | None = None
+    costs: tuple[tuple[float, ...], ...] = ()
     threshold: float = 0.5
     interval: float | None = None
     coverage: float = 0.9

@@ -18,7 +18,8 @@ from assay.model import plan as plans
 from assay.model.plan import Array, ModelPlan
 from assay.model.soundness import check_plan
 
-FORMAT = 2
+FORMAT = 3
+"""1 kept the calibration in the output itself; 2 knew no costs of labels."""
 _DESCRIPTION = "plan"
 _DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError),

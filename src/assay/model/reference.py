@@ -83,8 +83,24 @@ def combine(plan: ModelPlan, predictions: Sequence[Array]) -> Answer:
     if output.kind == "binary":
         label = (probabilities[:, 1] >= output.threshold).astype(np.int64)
     else:
-        label = probabilities.argmax(axis=1)
+        label = label_scores(output, probabilities).argmax(axis=1)
     return class_answer(probabilities, label, classes=output.classes, interval=output.interval)
+
+
+def label_scores(output: Output, probabilities: Float64) -> Float64:
+    """What the label of more than two classes is the largest of, (n, n_classes).
+
+    Probabilities; with costs, the expected cost of each label, turned round.
+
+    Examples
+    --------
+    >>> output = Output(kind="multiclass", classes=("a", "b"), costs=((0.0, 1.0), (5.0, 0.0)))
+    >>> label_scores(output, np.array([[0.7, 0.3]])).tolist()
+    [[-1.5, -0.7]]
+    """
+    if not output.costs:
+        return probabilities
+    return np.asarray(probabilities @ -np.array(output.costs))
 
 
 def calibrate(output: Output, mean: Float64) -> Float64:

@@ -284,6 +284,16 @@ def _check_output(output: Output, width: int) -> None:
         "The conformal interval must be at least 0.",
     )
     _check_calibration(output, width)
+    _check_costs(output)
+
+
+def _check_costs(output: Output) -> None:
+    if not output.costs:
+        return
+    _require(output.kind == "multiclass", f"The labels of a {output.kind} answer have no costs.")
+    n = len(output.classes)
+    whole = len(output.costs) == n and all(len(row) == n and _finite(row) for row in output.costs)
+    _require(whole, "The costs of labels need one finite number for each pair of classes.")
 
 
 def _check_calibration(output: Output, width: int) -> None:

@@ -106,3 +106,14 @@ def test_categories_given_to_fit_are_found_when_it_is_read() -> None:
     with pytest.raises(NotCompilable, match="categories") as caught:
         read_member(model, columns=tuple(range(COLUMNS)))
     assert "Encode them as numbers first" in caught.value.hint
+
+
+def test_trees_that_found_nothing_to_ask() -> None:
+    """A draw of columns without a useful one leaves a tree of a single leaf."""
+    X = np.zeros((40, COLUMNS), dtype=np.float32)
+    X[0, 0] = 1.0
+    X[:, 1] = np.arange(40) % 2
+    settings = {**FEW, "rsm": 0.3, "bootstrap_type": "Bernoulli", "subsample": 0.5}
+    model = catboost.CatBoostRegressor(**settings, random_seed=1).fit(X, X[:, 1])
+    assert 1 in model.get_tree_leaf_counts()
+    same_answers(model, "regression")

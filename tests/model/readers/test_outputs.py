@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,15 +9,18 @@ from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.neural_network import MLPClassifier
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
 from assay.errors import InputError
+from assay.model.compile import compile_plan
+from assay.model.plan import Float64, Output
 from assay.model.readers import predict_native, read_member
 from assay.model.readers.outputs import beside, rescale, spread_classes
 from assay.model.reference import member_predictions
+from assay.model.scorer import Scorer
 
 from .proof import COLUMNS, classes, plan_of, signal, table
 
@@ -69,6 +73,37 @@ def test_sums_of_squares_keep_their_scale() -> None:
         rescale(member, 2.0, 0.0)
     with pytest.raises(InputError, match="cannot be laid side by side: sums of squares"):
         beside([member, member])
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        [DecisionTreeRegressor(max_depth=d, random_state=0) for d in (2, 5, 3)],
+        [make_pipeline(StandardScaler(), Ridge(alpha)) for alpha in (0.1, 10.0, 1000.0)],
+        [
+            make_pipeline(
+                StandardScaler(),
+                MLPRegressor(hidden_layer_sizes=(4, 3), max_iter=20, random_state=seed),
+            )
+            for seed in (0, 1, 2)
+        ],
+    ],
+    ids=["trees", "linear", "networks"],
+)
+def test_side_by_side_is_every_model_alone(kinds: list[Any]) -> None:
+    """Three quantiles, say: the reference and the graph give what each model gives, sorted."""
+    X = table()
+    models = [model.fit(X, signal(X)) for model in kinds]
+    member = beside([read_member(m, columns=ALL) for m in models])
+    apart: Float64 = np.hstack([predict_native(m, X) for m in models])
+    plan = plan_of(member, "vector", fill=0.0)
+    np.testing.assert_allclose(member_predictions(plan, X)[0], apart, rtol=1e-6, atol=1e-6)
+    names = ("q0.1", "q0.5", "q0.9")
+    plan = replace(plan, output=Output(kind="vector", names=names, sorted_names=True))
+    answer = Scorer(compile_plan(plan)).score({f"c{i}": X[:, [i]].astype(float) for i in ALL})
+    np.testing.assert_allclose(
+        answer.values, np.sort(apart, axis=1), rtol=1e-5, atol=1e-5 * np.abs(apart).max()
+    )
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from assay.automl.families.fitted import FittedModel
+from assay.automl.families.fitted import FittedModel, numbered
 from assay.automl.family import Answers, Params, Task, Validation, View
 from assay.errors import InputError, NotCompilable
 from assay.model.plan import Float32, Float64
@@ -113,7 +111,7 @@ class EstimatorFamily:
             There are weights, and the estimator takes none.
         """
         model = self._prepared(params, seed=seed, threads=threads)
-        present, answers = _numbered(y, task)
+        present, answers = numbered(y, task)
         model.fit(X, answers, **self._weights(model, weights))
         return FittedModel(
             family=self.name, params=dict(params), task=task, model=model, present=present
@@ -173,14 +171,6 @@ def _suited(estimator: Any) -> dict[Kind, int]:
     if is_classifier(estimator):
         return {"binary": 2, "multiclass": 3}
     return {"regression": 0} if is_regressor(estimator) else {}
-
-
-def _numbered(y: Answers, task: Task) -> tuple[tuple[int, ...], Answers]:
-    """The classes present, and the answers as their numbers; numbers as they are."""
-    if task.kind == "regression":
-        return (), y
-    present, answers = np.unique(y, return_inverse=True)
-    return tuple(int(k) for k in present), answers.astype(np.int64)
 
 
 def _scaled(model: Any) -> Any:

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.linear_model import ElasticNet, LogisticRegression, Ridge
 
-from assay.automl.families.fitted import FittedModel, unit_of
-from assay.automl.family import Answers, Params, Task, Validation
-from assay.model.plan import Float32, Float64, LinearMember, Member
-from assay.model.readers import predict_native, read_member
+from assay.automl.families.fitted import (
+    FittedScaled,
+    in_unit,
+    standard_of,
+    standardised,
+    unit_of,
+)
+from assay.automl.family import Answers, Params, Task, Validation, View
+from assay.model.plan import Float32, Float64
 from assay.question import Kind
 
 if TYPE_CHECKING:
     import optuna
+
+MOST_WORK = 1e10
+"""Rows x columns x classes x iterations of one fit, about five seconds on one core."""
+MANY = 1000
+"""From so many columns (and rows) on, ridge is solved by iteration: its matrix is too dear."""
 
 
 class Linear:
@@ -29,7 +38,7 @@ class Linear:
     name = "linear"
     transparent = True
     tasks: frozenset[Kind] = frozenset({"regression", "binary", "multiclass"})
-    needs = "linear"
+    needs: View = "linear"
     place = 10
     stops_early = False
 
@@ -64,15 +73,15 @@ class Linear:
         weights: Float64 | None = None,
         validation: Validation | None = None,  # noqa: ARG002 - no rounds to choose
         threads: int = 1,  # noqa: ARG002 - the caller bounds the linear algebra
-    ) -> FittedLinear:
+    ) -> FittedScaled:
         """Standardise in double, fit, keep what a `LinearMember` holds."""
-        center, scale = _standard(X, weights)
+        center, scale = standard_of(X, weights)
         unit = unit_of(y, task)
         total = float(len(y) if weights is None else np.sum(weights))
-        model = _model(params, task, seed=seed, total=total)
-        answers = (y - unit[0]) / unit[1] if task.kind == "regression" else y
-        model.fit((X.astype(np.float64) - center) / scale, answers, sample_weight=weights)
-        return FittedLinear(
+        model = _model(params, task, X.shape, seed=seed, total=total)
+        answers = in_unit(y, unit) if task.kind == "regression" else y
+        model.fit(standardised(X, center, scale), answers, sample_weight=weights)
+        return FittedScaled(
             family=self.name,
             params=dict(params),
             task=task,
@@ -84,40 +93,24 @@ class Linear:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class FittedLinear(FittedModel):
-    """A linear model on features standardised in double."""
+def _model(params: Params, task: Task, shape: tuple[int, ...], *, seed: int, total: float) -> Any:
+    """The estimator; ridge's penalty counts per row (``total`` of them), as elastic net's does.
 
-    center: Float64
-    scale: Float64
-
-    def predict(self, X: Float32) -> Float64:
-        """Answer rows by scikit-learn."""
-        Z = (X.astype(np.float64) - self.center) / self.scale
-        return self.on_task(predict_native(self.model, Z))
-
-    def describe(self, columns: tuple[int, ...]) -> Member:
-        """Centers, scales, weights and intercepts."""
-        member = read_member(self.model, columns=columns, family=self.family)
-        assert isinstance(member, LinearMember)
-        return self.member_on_task(replace(member, center=self.center, scale=self.scale))
-
-
-def _standard(X: Float32, weights: Float64 | None) -> tuple[Float64, Float64]:
-    """Weighted mean and standard deviation a column; 1 where a column is constant."""
-    table = X.astype(np.float64)
-    center = np.average(table, axis=0, weights=weights)
-    scale = np.sqrt(np.average((table - center) ** 2, axis=0, weights=weights))
-    flat = scale <= 1e-9 * np.maximum(np.abs(center), 1e-30)
-    return center, np.where(flat, 1.0, scale)
-
-
-def _model(params: Params, task: Task, *, seed: int, total: float) -> Any:
-    """The estimator; ridge's penalty counts per row (``total`` of them), as elastic net's does."""
+    What is solved step by step has a bound on its steps that depends on the size of the table
+    alone, so that the same seed gives the same model.
+    """
+    steps = int(MOST_WORK / (shape[0] * shape[1] * task.width))
     if task.kind != "regression":
-        return LogisticRegression(C=params["C"], max_iter=500, random_state=seed)
+        return LogisticRegression(
+            C=params["C"], max_iter=int(np.clip(steps, 30, 500)), random_state=seed
+        )
     if params["mix"] == 0.0:
-        return Ridge(alpha=params["alpha"] * total)
+        solver = "lsqr" if min(shape) > MANY else "auto"
+        return Ridge(alpha=params["alpha"] * total, solver=solver, tol=1e-5, copy_X=False)
     return ElasticNet(
-        alpha=params["alpha"], l1_ratio=params["mix"], max_iter=3000, random_state=seed
+        alpha=params["alpha"],
+        l1_ratio=params["mix"],
+        max_iter=int(np.clip(steps, 100, 3000)),
+        copy_X=False,
+        random_state=seed,
     )

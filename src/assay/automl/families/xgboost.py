@@ -4,22 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import xgboost
 
-from assay.automl.families.fitted import FittedModel, unit_of
-from assay.automl.family import Answers, Params, Task, Validation
+from assay.automl.families.fitted import (
+    FittedModel,
+    first_loss,
+    in_unit,
+    loss_of,
+    suggest_loss,
+    unit_of,
+)
+from assay.automl.families.rounds import SMALL_ROWS, Rounds, pace
+from assay.automl.family import Answers, Loss, Params, Task, Validation, View
 from assay.model.plan import Float32, Float64
 from assay.question import Kind
 
 if TYPE_CHECKING:
     import optuna
 
-LARGE_ROWS = 20_000
-"""From so many rows on, the default takes larger and fewer steps, to fit short budgets."""
-
-PATIENCE = 40
-"""Rounds without progress on the validation rows before boosting stops."""
+OBJECTIVES: dict[Loss, dict[str, Any]] = {
+    "squared": {"objective": "reg:squarederror", "base_score": 0.0},
+    "absolute": {"objective": "reg:absoluteerror"},
+    "poisson": {"objective": "count:poisson"},
+    "quantile": {"objective": "reg:quantileerror"},
+}
 
 
 class XGBoost:
@@ -28,35 +36,41 @@ class XGBoost:
     name = "xgboost"
     transparent = False
     tasks: frozenset[Kind] = frozenset({"regression", "binary", "multiclass"})
-    needs = "trees"
+    needs: View = "trees"
     place = 40
     stops_early = True
+    losses: frozenset[Loss] = frozenset(OBJECTIVES)
+    monotone = True
+    monotone_losses: frozenset[Loss] = frozenset({"squared", "poisson"})
+    keeps_time = True
 
     def candidates(self, task: Task, *, rows: int, columns: int) -> tuple[Params, ...]:  # noqa: ARG002
         """Shallow trees on small tables."""
-        small = rows < 2000
-        large = rows >= LARGE_ROWS
+        small = rows < SMALL_ROWS
+        rounds, step = pace(task, rows)
         default: Params = {
-            "rounds": 200 if small or large else 400,
-            "learning_rate": 0.1 if large else 0.05,
+            "rounds": min(rounds, 200) if small else rounds,
+            "learning_rate": step,
             "depth": 3 if small else 4,
             "leaf": 2.0,
             "columns": 0.5,
             "rows": 0.8,
             "squared": 1.0,
+            **first_loss(self, task),
         }
-        return (default, {**default, "depth": 6, "learning_rate": 0.03, "leaf": 5.0})
+        return (default, {**default, "depth": 6, "learning_rate": 0.6 * step, "leaf": 5.0})
 
-    def suggest(self, trial: optuna.trial.BaseTrial, task: Task) -> Params:  # noqa: ARG002
+    def suggest(self, trial: optuna.trial.BaseTrial, task: Task) -> Params:
         """Size and number of trees, and how much each sees."""
         return {
             "rounds": trial.suggest_int("rounds", 50, 800, log=True),
-            "learning_rate": trial.suggest_float("learning_rate", 0.01, 0.2, log=True),
+            "learning_rate": trial.suggest_float("learning_rate", 0.01, 0.4, log=True),
             "depth": trial.suggest_int("depth", 1, 8),
             "leaf": trial.suggest_float("leaf", 0.5, 50.0, log=True),
             "columns": trial.suggest_float("columns", 0.2, 1.0),
             "rows": trial.suggest_float("rows", 0.5, 1.0),
             "squared": trial.suggest_float("squared", 1e-2, 30.0, log=True),
+            **suggest_loss(self, trial, task),
         }
 
     def fit(
@@ -70,44 +84,41 @@ class XGBoost:
         weights: Float64 | None = None,
         validation: Validation | None = None,
         threads: int = 1,
+        seconds: float | None = None,
     ) -> FittedModel:
         """Boost; with ``validation`` up to twice the rounds, stopping when they do not help.
 
         XGBoost adds leaves in single precision. Boosting answers of unit scale, and taking the
         link in double, keeps what is lost there under a millionth of that scale.
         """
-        unit = unit_of(y, task)
-        table = xgboost.DMatrix(X, label=_scaled(y, unit), weight=weights, nthread=threads)
-        checks: dict[str, Any] = {}
-        rounds = params["rounds"]
+        rounds = Rounds(params["rounds"] * (1 if validation is None else 2), seconds=seconds)
+        unit = unit_of(y, task, loss_of(params))
+        table = xgboost.DMatrix(X, label=in_unit(y, unit), weight=weights, nthread=threads)
+        held = None
         if validation is not None:
-            label = _scaled(validation.y, unit)
+            label = in_unit(validation.y, unit)
             held = xgboost.DMatrix(validation.X, label=label, nthread=threads)
-            checks = {
-                "evals": [(held, "held")],
-                "early_stopping_rounds": PATIENCE,
-                "verbose_eval": False,
-            }
-            rounds *= 2
         settings = _settings(params, task, seed=seed, threads=threads)
-        booster = xgboost.train(settings, table, num_boost_round=rounds, **checks)
-        used = booster.best_iteration + 1 if validation is not None else rounds
+        booster = xgboost.Booster(settings, [table] if held is None else [table, held])
+        while not rounds.over:
+            booster.update(table, rounds.done)
+            rounds.count(None if held is None else _loss(booster.eval(held, iteration=rounds.done)))
         return FittedModel(
             family=self.name,
-            params={**params, "rounds": used},
+            params={**params, "rounds": rounds.used},
             task=task,
-            model=booster[:used],
+            model=booster[: rounds.used],
             unit=unit,
         )
 
 
 def _settings(params: Params, task: Task, *, seed: int, threads: int) -> dict[str, Any]:
     objective: dict[str, dict[str, Any]] = {
-        "regression": {"objective": "reg:squarederror", "base_score": 0.0},
+        "regression": OBJECTIVES[loss_of(params)],
         "binary": {"objective": "binary:logistic"},
         "multiclass": {"objective": "multi:softprob", "num_class": task.classes},
     }
-    return {
+    settings = {
         **objective[task.kind],
         "tree_method": "hist",
         "learning_rate": params["learning_rate"],
@@ -120,7 +131,13 @@ def _settings(params: Params, task: Task, *, seed: int, threads: int) -> dict[st
         "seed": seed,
         "verbosity": 0,
     }
+    if loss_of(params) == "quantile":
+        settings["quantile_alpha"] = task.quantile
+    if any(task.monotone):
+        settings["monotone_constraints"] = tuple(task.monotone)
+    return settings
 
 
-def _scaled(y: Answers, unit: tuple[float, float]) -> Float64:
-    return np.asarray((y - unit[0]) / unit[1], dtype=np.float64)
+def _loss(line: str) -> float:
+    """The number at the end of XGBoost's own line: iteration, tab, ``held-rmse:0.25``."""
+    return float(line.rpartition(":")[2])

@@ -125,11 +125,24 @@ def _classes(draft: Draft, output: Output, width: int) -> list[str]:
         ]
     else:
         draft.need("argmax")
-        lines.append(_label(classes))
+        lines += _by_cost(draft, output) if output.costs else [_label(classes)]
     if output.interval is not None:
         least = double(1.0 - output.interval)
         lines += _each(classes, f"answer[{classes + 1} + k] = answer[k] >= {least};")
     return lines
+
+
+def _by_cost(draft: Draft, output: Output) -> list[str]:
+    """The label of the least expected cost: costs turned round, so that it is the largest."""
+    classes = len(output.classes)
+    turned = [double(-cost) for row in output.costs for cost in row]
+    table = draft.table("double", "gains", turned)
+    return [
+        f"double gain[{classes}] = {{0}};",
+        f"for (size_t i = 0; i < {classes * classes}; i++)",
+        f"    gain[i % {classes}] += answer[i / {classes}] * {table}[i];",
+        f"answer[{classes}] = (double)argmax(gain, {classes});",
+    ]
 
 
 def _shares(draft: Draft, output: Output, width: int) -> list[str]:

@@ -123,7 +123,7 @@ def _oblivious(
     saved: dict[str, Any], place: dict[int, int], to_right: dict[int, bool], width: int
 ) -> Tree:
     """A tree that asks one question a level: the last question is the highest bit of a leaf."""
-    splits = saved["splits"][::-1]
+    splits = (saved["splits"] or [])[::-1]  # None: no question was worth asking
     leaves = np.asarray(saved["leaf_values"], dtype=np.float64).reshape(-1, width)
     sapling = Sapling(width)
 

@@ -70,6 +70,7 @@ READERS: dict[str, tuple[str, ...]] = {
     ),
     "projection": ("sklearn.PCA", "sklearn.IncrementalPCA", "sklearn.TruncatedSVD"),
     "network": ("sklearn.MLPClassifier", "sklearn.MLPRegressor"),
+    "torch": ("torch.Sequential",),
     "neighbours": ("sklearn.KNeighborsClassifier", "sklearn.KNeighborsRegressor"),
     "clusters": (
         "sklearn.KMeans",

@@ -1,0 +1,145 @@
+"""Which trials make up the model: a greedy blend, within size and, if asked, fairness."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from assay.automl.bench import Attempt, Bench
+from assay.automl.ensemble import blend
+from assay.automl.fairness import gap_between
+from assay.automl.fitting import shown
+from assay.model.plan import Float64
+
+CANDIDATES = 24
+"""Best trials that the ensemble chooses from, and the best of each family beside them."""
+BLENDING_ROWS = 10_000
+"""Rows on which the ensemble is chosen, at most."""
+USUAL_MEGABYTES = 10.0
+"""What the graph should not exceed where no other limit is given."""
+GROWTH = 1.25
+"""How much larger than in a fold a member is when it is fitted on all rows, about."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """The ensemble: trials with their weights, and its out-of-fold mean."""
+
+    attempts: dict[int, Attempt]
+    weights: dict[int, float]
+    mean: Float64
+    score: float
+    single: Attempt
+    for_fairness: bool = False
+    """Whether a tied model with a smaller gap was preferred."""
+
+    def without(self, numbers: set[int]) -> Choice:
+        """The same mixture without some members, weights brought to 1 again."""
+        kept = {n: w for n, w in self.weights.items() if n not in numbers}
+        total = sum(kept.values())
+        weights = {n: w / total for n, w in kept.items()}
+        attempts = {n: self.attempts[n] for n in kept}
+        mean = sum(w * attempts[n].answer for n, w in weights.items())
+        return Choice(
+            attempts=attempts,
+            weights=weights,
+            mean=np.asarray(mean),
+            score=self.score,
+            single=self.single,
+            for_fairness=self.for_fairness,
+        )
+
+
+def choose(usable: dict[int, Attempt], bench: Bench, *, kilobytes: float) -> Choice:
+    """Blend the best trials; a single one where no blend is better.
+
+    Parameters
+    ----------
+    usable : dict of int to Attempt
+        Finished trials by number, best first; at least one.
+    kilobytes : float
+        Room in the graph, about. Where not even one trial fits, the smallest is taken.
+    """
+    fitting = {n: a for n, a in usable.items() if a.kilobytes * GROWTH <= kilobytes}
+    if not fitting:
+        number = min(usable, key=lambda n: usable[n].kilobytes)
+        fitting = {number: usable[number]}
+    candidates = _candidates(fitting)
+    numbers, attempts = list(candidates), list(candidates.values())
+    weights = _weights(attempts, bench, kilobytes)
+    mean = np.asarray(np.tensordot(weights, [a.answer for a in attempts], axes=1))
+    score = bench.score(mean, attempts[0].transform)
+    if bench.metric.loss(score) >= attempts[0].loss:
+        weights = (np.arange(len(attempts)) == 0).astype(np.float64)
+        mean, score = attempts[0].answer, attempts[0].score
+    chosen = [i for i in np.argsort(-weights, kind="stable") if weights[i] > 0]
+    choice = Choice(
+        attempts={numbers[i]: attempts[i] for i in chosen},
+        weights={numbers[i]: float(weights[i]) for i in chosen},
+        mean=mean,
+        score=score,
+        single=attempts[0],
+    )
+    return choice if bench.problem.groups is None else _fairest(choice, candidates, bench)
+
+
+def _candidates(usable: dict[int, Attempt]) -> dict[int, Attempt]:
+    """The best trials, and the best of each family."""
+    first: dict[str, int] = {}
+    for number, attempt in usable.items():
+        first.setdefault(attempt.family.name, number)
+    kept = {*list(usable)[:CANDIDATES], *first.values()}
+    return {n: a for n, a in usable.items() if n in kept}
+
+
+def _weights(attempts: list[Attempt], bench: Bench, kilobytes: float) -> Float64:
+    rows = np.random.default_rng(bench.seed).permutation(len(bench.truth))[:BLENDING_ROWS]
+    truth, transform, metric = bench.truth[rows], attempts[0].transform, bench.metric
+    weights = None if bench.weights is None else bench.weights[rows]
+
+    def loss(mean: Float64) -> float:
+        return metric.loss(metric.score(truth, shown(mean, transform), weights=weights))
+
+    sizes = np.array([a.kilobytes * GROWTH for a in attempts])
+    return blend([a.answer[rows] for a in attempts], loss, sizes=sizes, room=kilobytes)
+
+
+def _fairest(choice: Choice, candidates: dict[int, Attempt], bench: Bench) -> Choice:
+    """Of the blend and the trials tied with it, the one with the smallest gap between groups."""
+    low, high = interval_of(bench, choice.mean, choice.single)
+    worst = max(bench.metric.loss(low), bench.metric.loss(high))
+    best, least = choice, gap_of(bench, choice.mean, choice.single)
+    for number, attempt in candidates.items():
+        gap = gap_of(bench, attempt.answer, attempt)
+        if attempt.loss <= worst and gap < least:
+            least = gap
+            best = Choice(
+                attempts={number: attempt},
+                weights={number: 1.0},
+                mean=attempt.answer,
+                score=attempt.score,
+                single=choice.single,
+                for_fairness=True,
+            )
+    return best
+
+
+def gap_of(bench: Bench, answer: Float64, attempt: Attempt) -> float:
+    """Gap between groups of out-of-fold answers on the attempt's scale."""
+    problem = bench.problem
+    assert problem.groups is not None
+    told = shown(answer, attempt.transform)
+    return gap_between(problem.groups, problem.judged, bench.truth, told, problem.task.kind)
+
+
+def interval_of(bench: Bench, answer: Float64, attempt: Attempt) -> tuple[float, float]:
+    """90 % bootstrap interval of a score."""
+    samples = int(min(200, max(50, 2e6 / len(bench.truth))))
+    return bench.metric.interval(
+        bench.truth,
+        shown(answer, attempt.transform),
+        seed=bench.seed,
+        samples=samples,
+        weights=bench.weights,
+    )
