@@ -67,7 +67,7 @@ def assemble(choice: Choice, fits: dict[int, FoldFit], bench: Bench, finish: Fin
             for (member, _), seat in zip(members, seats, strict=True)
         ),
         weights=tuple(choice.weights.values()),
-        output=finish.learn(choice.mean, bench.truth),
+        output=finish.learn(choice.mean, bench.truth, bench.weights),
         feature_names=names,
     )
     return Assembled(plan=plan, native=_native(seats), choice=choice, finish=finish)

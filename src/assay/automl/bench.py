@@ -265,7 +265,9 @@ class Bench:
             return task
         signs = {n: 1 if way == "increasing" else -1 for n, way in self.spec.monotone.items()}
         engineered = candidate.recipe == "engineered"
-        demands = self.features.monotone(signs, candidate.family.needs, engineered=engineered)
+        demands = self.features_of[part].monotone(
+            signs, candidate.family.needs, engineered=engineered
+        )
         return replace(task, monotone=demands)
 
     def order(self, candidate: Candidate, part: str, seconds: float | None) -> FitOrder:

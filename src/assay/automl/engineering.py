@@ -47,6 +47,7 @@ MOST_CANDIDATES, MOST_EXTRAS = 40, 12
 """Candidates that are left by the screen; those that may stay."""
 BINS = 32
 LEAN = 0.2
+"""An extra that gains less than this share of what the best one gains is left out."""
 ERRORS = 1.0
 """By how many standard errors the loss must fall."""
 ROUNDS, MANY_CLASS_TREES = 100, 240
@@ -163,10 +164,12 @@ def choose_extras(
     nothing = Chosen(gains={}, rows=len(rows))
     if len(rows) < LEAST_ROWS:
         return nothing
-    judges, fitting = np.split(rows, [int(len(rows) * JUDGES)])
+    cut = int(len(rows) * JUDGES)
+    judges, fitting = rows[:cut], rows[cut:]
     weigh = np.ones(table.rows) if weights is None else weights
     sample = _Sample(
         task=task,
+        answers=answers_of(y[rows], task)[cut:],
         shown=shown_classes(y[rows], task),
         fit=_Rows(table=table.take(fitting), y=y[fitting], weights=weigh[fitting]),
         judge=_Rows(table=table.take(judges), y=y[judges], weights=weigh[judges]),
@@ -211,19 +214,14 @@ class _Sample:
     """The rows to fit quick models on and the rows to judge them by."""
 
     task: Task
+    answers: Float64
+    """Of the fitting rows, to be averaged by level."""
     shown: tuple[int, ...]
     fit: _Rows
     judge: _Rows
     seed: int
     threads: int
     deadline: float
-
-    @property
-    def answers(self) -> Float64:
-        """The answers of the fitting rows, to be averaged by level."""
-        if self.task.kind == "multiclass":
-            return np.asarray(self.fit.y[:, None] == np.array(self.shown), dtype=np.float64)
-        return answers_of(self.fit.y, self.task)
 
     @property
     def left_s(self) -> float:
@@ -259,17 +257,19 @@ class _Sample:
             X_judge=encode_table(features.encoders, self.judge.table),
         )
 
-    def boost(self, X: Float32) -> lightgbm.Booster:
-        """A quick model; `_OutOfTime` where it would go beyond the bound."""
+    def boost(self, X: Float32) -> tuple[lightgbm.Booster, float]:
+        """A quick model and its seconds; `_OutOfTime` where it would go beyond the bound."""
         import lightgbm  # late: reading this module must cost nothing
 
         def stop(_: Any) -> None:
             if self.left_s < 0:
                 raise _OutOfTime
 
+        start = time.monotonic()
         settings = _settings(self.task, rows=len(X), seed=self.seed, threads=self.threads)
         labelled = lightgbm.Dataset(X, label=self.fit.y, weight=self.fit.weights, params=settings)
-        return lightgbm.train(settings, labelled, callbacks=[stop])
+        model = lightgbm.train(settings, labelled, callbacks=[stop])
+        return model, time.monotonic() - start
 
     def residuals(self, model: lightgbm.Booster, X: Float32) -> Float64:
         """What the model leaves of each answer, (n_rows, n_answers)."""
@@ -281,7 +281,7 @@ class _Sample:
         """Loss of each judging row, by its weight."""
         answer = np.asarray(model.predict(X, num_threads=self.threads), dtype=np.float64)
         weights = self.judge.weights / self.judge.weights.mean()
-        return weights * _losses(self.task, self.judge.y, answer)
+        return np.asarray(weights * _losses(self.task, self.judge.y, answer))
 
 
 def _choose(
@@ -294,10 +294,8 @@ def _choose(
     plain = sample.learn(columns, monotone=monotone, ordered=ordered)
     if plain is None:
         return None
-    start = time.monotonic()
     X, X_judge = plain.some(plain.features.columns("trees"))
-    first = sample.boost(X)
-    once_s = time.monotonic() - start
+    first, once_s = sample.boost(X)
     proposed = propose(
         columns,
         sample.fit.table,
@@ -312,12 +310,12 @@ def _choose(
     scores = _unexplained(made.X, sample.residuals(first, X))
     screened = sorted(places, key=lambda extra: -max(scores[i] for i in places[extra]))[:most]
     trial = [i for extra in screened for i in places[extra]]
-    second = sample.boost(np.hstack([X, made.X[:, trial]]))
+    second, _ = sample.boost(np.hstack([X, made.X[:, trial]]))
     best = _leaned_on(second, X.shape[1], {extra: len(places[extra]) for extra in screened})
     if not best:
         return None
     own, own_judge = made.some([i for extra in best for i in places[extra]])
-    third = sample.boost(np.hstack([X, own]))
+    third, _ = sample.boost(np.hstack([X, own]))
     before = sample.losses(first, X_judge)
     after = sample.losses(third, np.hstack([X_judge, own_judge]))
     gains = _gains(third, X.shape[1], {extra: len(places[extra]) for extra in best})
@@ -384,14 +382,14 @@ def _losses(task: Task, y: Answers, answer: Float64) -> Float64:
         chances = answer if answer.ndim == 2 else np.stack([1 - answer, answer], axis=1)
         own = chances[np.arange(len(y)), np.asarray(y, dtype=np.int64)]
         return np.asarray(-np.log(np.maximum(own, 1e-7)))
-    off = y - answer
-    losses = {
-        "squared": lambda: off**2,
-        "absolute": lambda: np.abs(off),
-        "poisson": lambda: answer - y * np.log(np.maximum(answer, 1e-7)),
-        "quantile": lambda: np.maximum(task.quantile * off, (task.quantile - 1) * off),
-    }
-    return np.asarray(losses[_loss(task)](), dtype=np.float64)
+    off, loss = y - answer, _loss(task)
+    if loss == "squared":
+        return np.asarray(off**2)
+    if loss == "absolute":
+        return np.abs(off)
+    if loss == "quantile":
+        return np.maximum(task.quantile * off, (task.quantile - 1) * off)
+    return np.asarray(answer - y * np.log(np.maximum(answer, 1e-7)))  # poisson
 
 
 def _is_lower(after: Float64, before: Float64) -> bool:

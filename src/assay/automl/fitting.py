@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from assay.automl.family import Answers, Family, Fitted, Params, Task, Validation
-from assay.automl.problem import Rows, Transform
+from assay.automl.problem import Rows, Transform, transformed
 from assay.compute.workers import Shared
 from assay.model.plan import Float32, Float64, Member, TreesMember
 from assay.model.readers.outputs import beside
@@ -239,13 +239,6 @@ def describe_all(models: list[Fitted], columns: tuple[int, ...]) -> Member:
     return members[0] if len(members) == 1 else beside(members)
 
 
-def transformed(y: Answers, transform: Transform) -> Answers:
-    """Answers on the scale that members are fitted on."""
-    if transform == "identity":
-        return y
-    return np.asarray(np.log(y) if transform == "log" else np.log1p(y))
-
-
 def shown(answer: Float64, transform: Transform) -> Float64:
     """Members' answers (n, width) as a metric takes them: in the target's unit."""
     if transform != "identity":
@@ -268,7 +261,8 @@ def kilobytes_of(member: Member) -> float:
     if not isinstance(member, TreesMember):
         return size_of(member) * 8 / 1e3
     leaves = int((member.left < 0).sum())
-    return (member.feature.size * BYTES_A_NODE + leaves * 8.0 * (member.values.shape[1] - 1)) / 1e3
+    further = leaves * 8.0 * (member.values.shape[1] - 1)
+    return float(member.feature.size * BYTES_A_NODE + further) / 1e3
 
 
 def takes_weights(family: Family) -> bool:

@@ -18,10 +18,10 @@ from assay.automl.engineering import Chosen, choose_extras
 from assay.automl.ensemble import MOST_MEMBERS
 from assay.automl.families.fitted import known_losses
 from assay.automl.family import Family, Params, Task
-from assay.automl.fitting import takes_weights, transformed
+from assay.automl.fitting import takes_weights
 from assay.automl.journal import Recipe, TrialKey
 from assay.automl.leaderboard import Trial
-from assay.automl.problem import Transform
+from assay.automl.problem import Transform, transformed
 from assay.automl.spec import SearchSpec
 from assay.progress import Standing
 
@@ -41,7 +41,7 @@ HOPE = 1.5
 FIRST_SHARE = 0.25
 """Of the budget, that the first trial may take; later ones take `LATER_SHARE` of what is left."""
 LATER_SHARE = 0.4
-NOISE = 0.02
+NOISE = 0.005
 """Relative difference between two scales that cross-validation cannot tell from chance."""
 QUICK_FAMILIES = 2
 """How many first families try both scales of a skewed target."""
@@ -181,9 +181,9 @@ class Hunt:
             yield from self._default(name, self.transform)
 
     def _seconds(self) -> Iterator[_Ask]:
-        """Every family's second candidate."""
-        for name in self.families:
-            ask = self._suggested(name)
+        """The second candidate of every family that has finished one and fits, best first."""
+        for name in dict.fromkeys(a.family.name for a in self.usable().values()):
+            ask = self._suggested(name) if self.clock.fits(self._usual_s(name)) else None
             if ask is not None:
                 yield ask
 
@@ -315,10 +315,7 @@ class Hunt:
         """Take in the oldest trial under way; whatever a family raises is recorded."""
         ask, running = self._flying.popleft()
         try:
-            if isinstance(running, Exception):
-                raise running
-            rival = self._rival(ask.candidate) if ask.raced else None
-            attempt = self.bench.settle(running, rival=rival, clock=self._clock_for_first())
+            attempt = self._settled(ask, running)
         except FallenBehind as reason:
             self._note(ask, "stopped", str(reason))
             self._tell(ask, loss=reason.loss)
@@ -333,6 +330,12 @@ class Hunt:
             self._tell(ask, loss=attempt.loss)
             self._keep_reserve()
         self._tell_progress(ask.candidate.family.name)
+
+    def _settled(self, ask: _Ask, running: Running | Exception) -> Attempt:
+        if isinstance(running, Exception):
+            raise running
+        rival = self._rival(ask.candidate) if ask.raced else None
+        return self.bench.settle(running, rival=rival, clock=self._clock_for_first())
 
     def _drain(self) -> None:
         while self._flying:
@@ -470,20 +473,18 @@ class Hunt:
     def _unable(self, family: Family) -> str:
         """Why a family cannot do what is asked; empty where it can."""
         problem, task = self.bench.problem, self._task(family)
-        most = getattr(family, "most_rows", None)
-        if problem.task.kind not in family.tasks:
-            return f"does not do {problem.task.kind}"
-        if self.spec.transparent == "glassbox" and not family.transparent:
-            return "is no glass box"
-        if self.spec.monotone and not getattr(family, "monotone", False):
-            return "cannot keep monotone constraints"
-        if problem.weights is not None and not takes_weights(family):
-            return "cannot weigh rows"
-        if task.kind == "regression" and not known_losses(family, task):
-            return f"does not minimise {' or '.join(task.losses)} loss"
-        if most is not None and problem.rows > most:
-            return f"is not tried on more than {most:,} rows"
-        return ""
+        most = getattr(family, "most_rows", None) or inf
+        losses = known_losses(family, task) if task.kind == "regression" else task.losses
+        hindrances = {
+            f"does not do {task.kind}": task.kind not in family.tasks,
+            "is no glass box": self.spec.transparent == "glassbox" and not family.transparent,
+            "cannot keep monotone constraints": bool(self.spec.monotone)
+            and not getattr(family, "monotone", False),
+            "cannot weigh rows": problem.weights is not None and not takes_weights(family),
+            f"does not minimise {' or '.join(task.losses)} loss": not losses,
+            f"is not tried on more than {most:,} rows": problem.rows > most,
+        }
+        return next((reason for reason, holds in hindrances.items() if holds), "")
 
     def _best_loss(self) -> float:
         return min((a.loss for a in self.usable().values()), default=inf)

@@ -274,7 +274,7 @@ def cost_matrix(costs: Costs, classes: Sequence[str]) -> Float64:
     wrong_way = np.flatnonzero((np.diag(matrix)[:, None] > matrix).any(axis=1))
     if len(wrong_way):
         raise InvalidConfig(
-            f"For the class {classes[wrong_way[0]]!r} the right answer costs more than a wrong one.",
+            f"For class {classes[wrong_way[0]]!r} the right answer costs more than a wrong one.",
             hint="Costs are by true class first, then by prediction; a right answer costs least.",
             where=where,
         )
@@ -327,7 +327,7 @@ def _rmsle(truth: Answers, answer: Float64, weights: Float64) -> Float64:
     return np.sqrt(_msle(truth, answer, weights))
 
 
-def _variance(values: Float64, weights: Float64) -> Float64:
+def _variance(values: Answers, weights: Float64) -> Float64:
     """Around the weighted mean; values are moved first, so that little is lost to rounding."""
     moved = values - np.mean(values)
     return np.asarray(_mean(moved**2, weights) - _mean(moved, weights) ** 2)
@@ -508,11 +508,11 @@ def _over_classes(
     return np.asarray((scores * shares).sum(axis=1) / shares.sum(axis=1))
 
 
-def _precision(right: Float64, answered: Float64, present: Float64) -> Float64:
+def _precision(right: Float64, answered: Float64, present: Float64) -> Float64:  # noqa: ARG001
     return _share(right, answered)
 
 
-def _recall(right: Float64, answered: Float64, present: Float64) -> Float64:
+def _recall(right: Float64, answered: Float64, present: Float64) -> Float64:  # noqa: ARG001
     return _share(right, present)
 
 

@@ -254,3 +254,10 @@ def _check_classes(classes: tuple[str, ...], kind: Kind, name: str, positive: st
             "The positive class does not occur in the training rows.",
             hint="Set `positive` to one of the target's two values.",
         )
+
+
+def transformed(y: Answers, transform: Transform) -> Answers:
+    """Answers on the scale that members are fitted on."""
+    if transform == "identity":
+        return y
+    return np.asarray(np.log(y) if transform == "log" else np.log1p(y))

@@ -21,7 +21,7 @@ import polars as pl
 
 from assay.automl.assemble import Assembled, assemble, breaks_limit
 from assay.automl.bench import Attempt, Bench, constant_answer
-from assay.automl.calibrate import Finish, calibration_helps, threshold_metric
+from assay.automl.calibrate import Finish, choose_calibration, quantile_names, threshold_metric
 from assay.automl.choice import (
     GROWTH,
     USUAL_MEGABYTES,
@@ -39,7 +39,7 @@ from assay.automl.fitting import shown
 from assay.automl.hunt import Hunt
 from assay.automl.journal import Journal
 from assay.automl.leaderboard import Contribution, CurvePoint, Leaderboard, Trial
-from assay.automl.metrics import Metric, find_metric
+from assay.automl.metrics import Metric, cost_matrix, find_metric
 from assay.automl.problem import Problem, Rows, pose
 from assay.automl.spec import SearchSpec
 from assay.automl.verdict import engineering, how, why
@@ -197,7 +197,7 @@ def search(
         choice, built = _build(hunt, bench, spec)
         extra = _learned(hunt, choice, bench, spec)
     finish = built.finish
-    answer = finish.cross_fit(choice.mean, bench.truth, bench.folds)
+    answer = finish.cross_fit(choice.mean, bench.truth, bench.folds, bench.weights)
     notes = tuple(note for note in (SPLIT_NOTE, sampled, judged, *_told(hunt, choice)) if note)
     board = _leaderboard(hunt, choice, built, extra, notes)
     news.update(1.0, board.why)
@@ -349,9 +349,10 @@ def _finish(choice: Choice, bench: Bench, spec: SearchSpec) -> Finish:
         transform=choice.single.transform,
         coverage=spec.coverage,
         cut_by=threshold_metric(bench.metric.name, problem.y, problem.task),
+        costs=cost_matrix(spec.costs, problem.classes) if spec.costs else None,
+        quantiles=problem.quantiles,
     )
-    helps = calibration_helps(finish, choice.mean, bench.truth, bench.folds)
-    return replace(finish, calibrated=helps)
+    return choose_calibration(finish, choice.mean, bench.truth, bench.folds, bench.weights)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -507,9 +508,7 @@ def _out_of_fold(
     if problem.quantiles:
         columns = {k: v for k, v in columns.items() if k not in ("prediction", "lower", "upper")}
         assert answer.values is not None
-        named = zip(
-            tuple(f"q{q:g}" for q in problem.quantiles), answer.values.T, baseline.T, strict=True
-        )
+        named = zip(quantile_names(problem.quantiles), answer.values.T, baseline.T, strict=True)
         for name, told, constant in named:
             columns |= {name: told, f"baseline_{name}": constant}
         return _table(columns)

@@ -69,13 +69,21 @@ def how(finish: Finish, output: Output, *, problem: Problem, scales_tried: bool)
         said.append(_scale(output.transform, problem.target))
     if problem.task.kind != "regression":
         said.append(_calibration(finish))
-    if finish.cut_by:
+    if finish.costs is not None:
+        said.append(_costs(finish, output))
+    elif finish.cut_by:
         share = float(np.mean(problem.y))
         said.append(
             f"{min(share, 1 - share):.0%} of the rows are of the rarer class; the threshold "
             f"{output.threshold:.2f} gives the best out-of-fold {METRICS[finish.cut_by].title}."
         )
     return said
+
+
+def _costs(finish: Finish, output: Output) -> str:
+    if finish.task.kind == "multiclass":
+        return "Each row gets the class whose expected cost is least."
+    return f"The threshold {output.threshold:.2f} cost least out of fold."
 
 
 def number(value: float) -> str:
@@ -92,14 +100,18 @@ def number(value: float) -> str:
 def _scale(transform: str, target: str) -> str:
     if transform != "identity":
         return (
-            f"Fitted on {transform}({target}), which cross-validated as well as {target} itself or better "
-            "(2 % count as equal), keeps answers positive and intervals in proportion."
+            f"Fitted on {transform}({target}), which cross-validated as well as {target} itself "
+            "or better (0.5 % count as equal), keeps answers positive and intervals in proportion."
         )
     return f"Fitted on {target} itself, which cross-validated better than its logarithm."
 
 
 def _calibration(finish: Finish) -> str:
-    if not finish.calibrated:
+    if finish.calibration == "none":
         return "Probabilities are not recalibrated: it did not lower the out-of-fold log-loss."
-    method = "Platt scaling" if finish.task.kind == "binary" else "temperature scaling"
+    method = {
+        "platt": "Platt scaling",
+        "beta": "beta calibration",
+        "temperature": "temperature scaling",
+    }[finish.calibration]
     return f"Probabilities are calibrated by {method}, which lowered the out-of-fold log-loss."
