@@ -185,6 +185,10 @@ def _summary(section: Section) -> str:
             "1,000 rows, ms, median",
             lambda runs: _middle(runs, lambda r: r["thousand_rows_ms"]["median"], 1),
         ),
+        (
+            "memory before the fit, MB, median",
+            lambda runs: _middle(runs, lambda r: r["before_mb"], 0),
+        ),
         ("peak memory, MB, median", lambda runs: _middle(runs, lambda r: r["peak_mb"], 0)),
         ("peak memory, MB, most", lambda runs: f"{max(r['peak_mb'] for r in runs):.0f}"),
     ]

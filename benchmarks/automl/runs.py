@@ -139,11 +139,12 @@ def run_all(asked: Sequence[Case], tools: Sequence[Tool], results: Results, *, r
     ]
     print(f"{len(todo)} runs to make, {len(asked) * len(tools) - len(todo)} are there", flush=True)
     for name in {tool.runner for _, tool in todo}:
-        python_of(name)  # an absent environment is told before hours are spent
+        python_of(name)  # what is absent is told before hours are spent
+    warm_up({tool.name: tool for _, tool in todo}.values())
     beyond: list[float] = []
     for place, (case, tool) in enumerate(todo, 1):
         began = time.monotonic()
-        run = make_run(case, tool, results)
+        run = make_run(case, tool, results.predictions_of(case, tool.name))
         results.keep_run(case, tool.name, run)
         beyond.append(time.monotonic() - began - case.budget_s)
         left = _left_s([c.budget_s for c, _ in todo[place:]], beyond)
@@ -176,8 +177,23 @@ def _told(case: Case, tool: Tool, run: dict[str, Any]) -> str:
     )
 
 
-def make_run(case: Case, tool: Tool, results: Results) -> dict[str, Any]:
-    """Let one tool answer one case in a process of its own."""
+def warm_up(tools: Iterable[Tool]) -> None:
+    """Let each tool fit once for nothing: the first on a machine reads gigabytes of libraries."""
+    case = Case(table="wine", part="development", seed=0, budget_s=10, metric="log_loss")
+    for tool in tools:
+        make_run(case, tool)
+
+
+def make_run(case: Case, tool: Tool, predictions: Path | None = None) -> dict[str, Any]:
+    """Let one tool answer one case in a process of its own.
+
+    Parameters
+    ----------
+    case : Case
+    tool : Tool
+    predictions : Path, optional
+        Where to keep the predictions.
+    """
     parted = split(TABLES[case.table], part=case.part, seed=case.seed)
     folder = Path(tempfile.mkdtemp(prefix="automl-"))
     try:
@@ -196,8 +212,8 @@ def make_run(case: Case, tool: Tool, results: Results) -> dict[str, Any]:
             threads=THREADS,
         )
         run = _read_job(folder, watched, parted, case)
-        if run["status"] == "ok":
-            shutil.copy(folder / "predictions.npy", results.predictions_of(case, tool.name))
+        if run["status"] == "ok" and predictions:
+            shutil.copy(folder / "predictions.npy", predictions)
         return {**run, "load_before": load, "rows": parted.train.height, "commit": commit()}
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -94,6 +94,8 @@ class Searched(Record, frozen=True, kw_only=True):
     leaderboard: str
     parity: str
     out_of_fold: str
+    trial_answers: str = ""
+    """Out-of-fold answers of every finished trial, a column a trial (and class)."""
     reference: str
     notes: tuple[str, ...] = ()
     """What to know when reading the out-of-fold answers."""
@@ -154,6 +156,17 @@ def usable_rows(
     else:
         frame = take_rows(table, np.flatnonzero(kept.to_numpy())[rows])
     return bench.load(Contract, acquired.contract).conform(frame, require_target=True)
+
+
+def unlabelled_rows(bench: Bench, acquired: Acquired, question: Question) -> pl.DataFrame:
+    """The rows without a target, typed as the contract says."""
+    from assay.data.contract import Contract
+    from assay.data.dataset import scan_dataset
+    from assay.data.suitability import answered
+
+    frame = scan_dataset(bench.store.artifacts, acquired.content).collect()
+    empty = frame.filter(~answered(frame[question.target])).drop(question.target)
+    return bench.load(Contract, acquired.contract).conform(empty)
 
 
 def split_parts(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from assay.bench import Bench, Searched, usable_rows
+from assay.bench import Bench, Searched, split_parts
 from assay.question import Question
 
 if TYPE_CHECKING:
@@ -31,8 +31,7 @@ def gather_subject(bench: Bench, searched: Searched) -> Subject:
     acquired = searched.acquired
     question = bench.load(Question, searched.asked.question)
     split = bench.load(Split, acquired.split)
-    rows = usable_rows(bench, acquired, question)
-    train, test = rows[list(split.train)], rows[list(split.test)]
+    train, test = split_parts(bench, acquired, question, split)
     scorer = Scorer(bench.store.artifacts.read(searched.graph), threads=bench.threads)
     reference = msgspec.json.decode(bench.store.artifacts.read(searched.reference))
     baseline = _out_of_fold(bench, searched)["baseline"].to_numpy()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from msgspec import Meta
+from msgspec import Meta, field
 
 from assay.configuration import read_yaml
 from assay.records import Record
@@ -50,6 +50,27 @@ class Budget(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = None
     families: Annotated[tuple[str, ...], Meta(description="Allow-list; empty: all installed")] = ()
     seed: Annotated[int, Meta(ge=0, lt=2**31, description="Of the split and the search")] = 0
+    transparent: Annotated[
+        Literal["any", "glassbox"], Meta(description="glassbox: only models a person can read")
+    ] = "any"
+    max_megabytes: Annotated[
+        Annotated[float, Meta(gt=0)] | None, Meta(description="Largest model that may win")
+    ] = None
+    max_row_ms: Annotated[
+        Annotated[float, Meta(gt=0)] | None,
+        Meta(description="Longest that the winner may take for one row"),
+    ] = None
+    compute: Annotated[
+        str, Meta(description="auto, threads, processes, or a Ray cluster's address: ray://...")
+    ] = "auto"
+    parallel: Annotated[int, Meta(ge=1, description="Trials at a time")] = 1
+    fairness: Annotated[
+        str, Meta(description="Column whose groups are a second objective of the search")
+    ] = ""
+    learning_curve: Annotated[bool, Meta(description="Measure what more rows would bring")] = False
+    warm_start: Annotated[
+        bool, Meta(description="Begin with what won in the latest finished run")
+    ] = False
 
 
 class Question(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -80,6 +101,32 @@ class Question(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
         str | None, Meta(description="Rows of one group never straddle the split")
     ] = None
     ignore: Annotated[tuple[str, ...], Meta(description="Columns the model must not see")] = ()
+    keep: Annotated[
+        tuple[str, ...],
+        Meta(description="Columns to learn from although they look like identifiers or constants"),
+    ] = ()
+    kinds: Annotated[
+        dict[str, Literal["number", "category", "text"]],
+        Meta(description="What a column holds, where it was taken for something else"),
+    ] = field(default_factory=dict)
+    weight_column: Annotated[
+        str | None, Meta(description="What each row counts: numbers from 0 on; never learned from")
+    ] = None
+    costs: Annotated[
+        dict[str, dict[str, float]],
+        Meta(description="Cost of each prediction by true class; unnamed pairs cost nothing"),
+    ] = field(default_factory=dict)
+    monotone: Annotated[
+        dict[str, Literal["increasing", "decreasing"]],
+        Meta(description="Columns with which the answer must not fall, or not rise"),
+    ] = field(default_factory=dict)
+    ordered: Annotated[
+        dict[str, Annotated[tuple[str, ...], Meta(min_length=2)]],
+        Meta(description="Categories with an order, lowest first"),
+    ] = field(default_factory=dict)
+    unlabelled: Annotated[
+        bool, Meta(description="Learn from rows without a target too, where that helps")
+    ] = False
     data_source: Annotated[str, Meta(description="Where the table comes from")] = ""
     data_licence: Annotated[str, Meta(description="Licence of the table")] = ""
     budget: Annotated[Budget, Meta(description="What the search may spend and use")] = Budget()

@@ -6,7 +6,9 @@ digests. Doing a stage twice leaves the same records.
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
@@ -20,7 +22,8 @@ from assay.bench import (
     Registered,
     Searched,
     read_rows,
-    usable_rows,
+    split_parts,
+    unlabelled_rows,
 )
 from assay.errors import InputError
 from assay.question import Question
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from assay.automl.leaderboard import Leaderboard
+    from assay.automl.spec import SearchSpec
 
 
 def ask(bench: Bench, question: str, policy: str) -> Asked:
@@ -115,7 +119,7 @@ def search(bench: Bench, acquired: Acquired) -> Searched:
         Graph and Python model disagree; nothing is published.
     """
     from assay.automl.search import search as search_models
-    from assay.automl.spec import SearchSpec
+    from assay.automl.search import trial_table
     from assay.data.contract import Contract
     from assay.data.split import Split
     from assay.model.compile import compile_plan
@@ -128,8 +132,7 @@ def search(bench: Bench, acquired: Acquired) -> Searched:
     question = bench.load(Question, asked.question)
     contract, split = bench.load(Contract, acquired.contract), bench.load(Split, acquired.split)
     entry = bench.note("training started", subject=acquired.dataset, body={"policy": asked.policy})
-    usable = usable_rows(bench, acquired, question)
-    train = usable[list(split.train)]
+    train, held_out = split_parts(bench, acquired, question, split)
     found = search_models(
         train,
         contract=contract,
@@ -137,15 +140,10 @@ def search(bench: Bench, acquired: Acquired) -> Searched:
         target=question.target,
         folds=split.folds,
         positive=contract.target.categories[-1] if acquired.kind == "binary" else None,
-        spec=SearchSpec(
-            metric=question.success.metric,
-            budget_s=question.budget.seconds,
-            families=question.budget.families,
-            max_trials=question.budget.trials,
-            seed=question.budget.seed,
-            threads=bench.threads,
-        ),
+        spec=_spec(question, bench.threads),
         progress=bench.progress,
+        journal=searches_of(bench),
+        **_asides(bench, acquired, question, train),
     )
     graph, coded = (compile_plan(found.plan, form) for form in ("columns", "codes"))
     with installed_engines(graph, bench.home) as (engines, absent):
@@ -154,7 +152,7 @@ def search(bench: Bench, acquired: Acquired) -> Searched:
             graph,
             train,
             found.native,
-            held_out=usable[list(split.test)],  # compared, never scored: no answer is looked at
+            held_out=held_out,  # compared, never scored: no answer is looked at
             coded=coded,
             engines=engines,
             not_examined=absent,
@@ -170,6 +168,7 @@ def search(bench: Bench, acquired: Acquired) -> Searched:
         leaderboard=bench.keep(found.leaderboard),
         parity=bench.keep(parity),
         out_of_fold=put(_parquet(found.out_of_fold)),
+        trial_answers=put(_parquet(trial_table(found))),
         reference=put(canonical(reference_row(found.plan.inputs, train))),
         notes=found.notes,
         started_entry=entry,
@@ -177,6 +176,64 @@ def search(bench: Bench, acquired: Acquired) -> Searched:
     )
     bench.note("model compiled", subject=left.graph, body={"parity": left.parity})
     return left
+
+
+def searches_of(bench: Bench) -> Path:
+    """Where the run's finished trials are kept until the search has left its record."""
+    return bench.home / "searches" / bench.run
+
+
+def _spec(question: Question, threads: int) -> SearchSpec:
+    """What the question asks of the search."""
+    from assay.automl.spec import SearchSpec
+
+    budget = question.budget
+    return SearchSpec(
+        metric=question.success.metric,
+        budget_s=budget.seconds - min(max(1.0, 0.05 * budget.seconds), 0.25 * budget.seconds),
+        families=budget.families,
+        max_trials=budget.trials,
+        seed=budget.seed,
+        threads=threads,
+        compute=budget.compute,
+        parallel=budget.parallel,
+        transparent=budget.transparent,
+        max_megabytes=budget.max_megabytes,
+        max_row_ms=budget.max_row_ms,
+        fairness=budget.fairness,
+        learning_curve=budget.learning_curve,
+        costs=question.costs,
+        monotone=question.monotone,
+        ordered=question.ordered,
+    )
+
+
+def _asides(
+    bench: Bench, acquired: Acquired, question: Question, train: pl.DataFrame
+) -> dict[str, Any]:
+    """What a search is given beside its training rows, where the question asks for it."""
+    given: dict[str, Any] = {}
+    if question.weight_column is not None:
+        given["weights"] = train[question.weight_column].cast(float).to_numpy()
+    if question.unlabelled:
+        given["unlabelled"] = unlabelled_rows(bench, acquired, question)
+    if question.budget.warm_start:
+        given["warm_start"] = _latest_leaderboard(bench)
+    return given
+
+
+def _latest_leaderboard(bench: Bench) -> Leaderboard | None:
+    """Of the latest search of the project that finished, before this run."""
+    import msgspec
+
+    from assay.automl.leaderboard import Leaderboard
+
+    for found in reversed(bench.store.records.find("step", bench.project)):
+        step = found.body
+        if step["name"] == "search" and step["run"] != bench.run:
+            searched = msgspec.convert(step["result"], Searched)
+            return bench.load(Leaderboard, searched.leaderboard)
+    return None
 
 
 def _searched(board: Leaderboard, graph: bytes, proved: int) -> str:
@@ -195,6 +252,7 @@ def assess(bench: Bench, searched: Searched) -> Assessed:
     from assay.evidence import gather_subject
     from assay.policy.policy import Policy
 
+    shutil.rmtree(searches_of(bench), ignore_errors=True)
     policy = bench.load(Policy, searched.asked.policy)
     assessment = assess_subject(
         gather_subject(bench, searched), requests_of(policy.rules), progress=bench.progress

@@ -10,9 +10,11 @@ from assay.automl.calibrate import (
     THRESHOLDS,
     Finish,
     best_threshold,
-    calibration_helps,
+    choose_calibration,
     conformal_quantile,
+    fit_beta,
     fit_calibration,
+    least_cost_cut,
     threshold_metric,
 )
 from assay.automl.family import Task
@@ -76,19 +78,88 @@ def test_calibration_is_kept_only_where_it_helps() -> None:
     finish = Finish(task=BINARY, classes=("no", "yes"))
     folds = np.arange(2000) % 5
     off, truth = drawn(2000, slope=0.4, intercept=0.5)
-    assert calibration_helps(finish, off, truth, folds)
+    assert choose_calibration(finish, off, truth, folds).calibration != "none"
     rng = np.random.default_rng(3)
     small, answers = drawn(60, slope=1.0, intercept=0.0)
     noise = rng.permutation(answers)
-    assert not calibration_helps(
-        finish, np.full_like(small, noise.mean()) + 0.01 * small, noise, folds[:60]
+    flat = np.full_like(small, noise.mean()) + 0.01 * small
+    assert choose_calibration(finish, flat, noise, folds[:60]).calibration == "none"
+    regression = Finish(task=REGRESSION, classes=())
+    assert choose_calibration(regression, off, off[:, 0], folds) == regression
+
+
+def test_beta_calibration_wins_where_the_logit_is_no_line() -> None:
+    """Probabilities bent at one end only: what one slope cannot straighten."""
+    rng = np.random.default_rng(5)
+    chances = rng.beta(0.8, 0.8, size=6000)
+    truth = (rng.random(6000) < chances).astype(np.int64)
+    bent = np.clip(chances**3, 1e-9, 1 - 1e-9)[:, None]
+    finish = Finish(task=BINARY, classes=("no", "yes"))
+    chosen = choose_calibration(finish, bent, truth, np.arange(6000) % 5)
+    assert chosen.calibration == "beta"
+    told = chosen.cross_fit(bent, truth, np.arange(6000) % 5).probabilities[:, 1]
+    assert np.abs(told - chances).mean() < 0.02
+
+
+def test_beta_calibration_agrees_with_logistic_regression() -> None:
+    mean, truth = drawn(4000, slope=0.6, intercept=0.4)
+    p = mean[:, 0]
+    design = np.stack([np.log(p), -np.log1p(-p)], axis=1)
+    peer = LogisticRegression(C=np.inf, tol=1e-10).fit(design, truth)
+    found = fit_beta(p, truth)
+    assert (found.a[0], found.b[0]) == pytest.approx(tuple(peer.coef_[0]), abs=2e-3)
+    assert found.c[0] == pytest.approx(peer.intercept_[0], abs=2e-3)
+
+
+def test_weights_count_as_repeated_rows() -> None:
+    mean, truth = drawn(300, slope=0.5, intercept=0.3)
+    counts = np.random.default_rng(6).integers(1, 4, 300)
+    twice = np.repeat(mean, counts, axis=0), np.repeat(truth, counts)
+    assert fit_calibration(mean, truth, counts.astype(float)) == pytest.approx(
+        fit_calibration(*twice), abs=1e-4
     )
-    assert not calibration_helps(Finish(task=REGRESSION, classes=()), off, off[:, 0], folds)
+    for metric in ("f1", "balanced_accuracy"):
+        weighed = best_threshold(mean[:, 0], truth, metric=metric, weights=counts.astype(float))
+        assert weighed == best_threshold(twice[0][:, 0], twice[1], metric=metric)
+
+
+@pytest.mark.parametrize("price", [1.0, 5.0])
+def test_the_cut_that_costs_least(price: float) -> None:
+    """Calling a bad one good costs ``price`` times as much: near the theory's threshold."""
+    mean, truth = drawn(20_000, slope=1.0, intercept=0.0)
+    costs = np.array([[0.0, 1.0], [price, 0.0]])
+    cut = least_cost_cut(mean[:, 0], truth, costs)
+    spent = [
+        ((mean[:, 0] >= t) & (truth == 0)).sum() + price * ((mean[:, 0] < t) & (truth == 1)).sum()
+        for t in THRESHOLDS
+    ]
+    assert spent[round(cut * 100) - 1] == min(spent)
+    assert cut == pytest.approx(1 / (1 + price), abs=0.05)
+
+
+def test_multiclass_costs_go_into_the_decision() -> None:
+    chances = np.array([[0.5, 0.3, 0.2], [0.1, 0.8, 0.1]])
+    costs = np.array([[0.0, 1.0, 1.0], [1.0, 0.0, 1.0], [9.0, 9.0, 0.0]])
+    task = Task(kind="multiclass", classes=3)
+    finish = Finish(task=task, classes=("a", "b", "c"), costs=costs)
+    rows, truth = np.tile(chances, (10, 1)), np.tile([0, 1], 10)
+    answer = finish.cross_fit(rows, truth, np.arange(20) % 2)
+    assert answer.label[:2].tolist() == (chances @ costs).argmin(axis=1).tolist() == [2, 2]
+
+
+def test_one_fold_is_cut_into_parts() -> None:
+    finish = Finish(task=BINARY, classes=("no", "yes"), calibration="platt")
+    mean, truth = drawn(300, slope=0.5, intercept=1.0)
+    one = finish.cross_fit(mean, truth, np.zeros(300, dtype=int))
+    five = finish.cross_fit(mean, truth, np.arange(300) % 5)
+    assert np.array_equal(one.probabilities, five.probabilities)
 
 
 def test_cross_fitting_never_uses_the_fold_itself() -> None:
     """Changing the truth of one fold leaves that fold's own answers as they were."""
-    finish = Finish(task=BINARY, classes=("no", "yes"), calibrated=True, cut_by="balanced_accuracy")
+    finish = Finish(
+        task=BINARY, classes=("no", "yes"), calibration="platt", cut_by="balanced_accuracy"
+    )
     mean, truth = drawn(400, slope=0.5, intercept=1.0)
     folds = np.arange(400) % 4
     changed = np.where(folds == 2, 1 - truth, truth)

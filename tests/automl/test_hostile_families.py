@@ -63,8 +63,8 @@ def test_a_family_that_hangs_is_called_off_and_the_budget_is_kept(
 ) -> None:
     start = time.monotonic()
     families = {"linear": Linear(), "hanging": Hanging()}
-    result = run(houses, families, budget_s=6.0, compute="processes")
-    assert time.monotonic() - start < 6.0 * 1.1 + 2.5
+    result = run(houses, families, budget_s=15.0, compute="processes")
+    assert time.monotonic() - start < 15.0 * 1.1 + 3
     hanging = [t for t in result.leaderboard.trials if t.family == "hanging"]
     assert hanging
     assert all(t.status in ("failed", "skipped") for t in hanging)
@@ -76,10 +76,11 @@ def test_a_trial_that_does_not_fit_is_called_off_and_the_budget_is_kept(
 ) -> None:
     start = time.monotonic()
     families = {"linear": Linear(), "slow": Slow()}
-    result = run(houses, families, budget_s=3.0, compute="processes")
-    assert time.monotonic() - start < 6.0
-    slow = next(t for t in result.leaderboard.trials if t.family == "slow")
-    assert slow.status != "finished"
+    result = run(houses, families, budget_s=8.0, compute="processes", max_trials=None)
+    assert time.monotonic() - start < 8.0 * 1.1 + 3
+    assert not [
+        t for t in result.leaderboard.trials if t.family == "slow" and t.status == "finished"
+    ]
 
 
 def test_nothing_can_be_fitted(houses: Callable[..., Any]) -> None:

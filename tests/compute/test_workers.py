@@ -1,201 +1,257 @@
-"""What holds of workers wherever they run; Ray takes the same exam in `test_ray.py`."""
-
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from assay.compute.workers import TimeLimit, WorkerLost, Workers, open_workers
-from assay.errors import InputError, StoreUnavailable
+from assay.compute import WorkerLost, open_workers
+from assay.errors import InputError, MissingExtra, StoreUnavailable
+
+from .laws_of_workers import ANYWHERE, IN_PROCESSES, LAST
+
+linux_only = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
 
 
 @pytest.fixture(params=["threads", "processes"])
-def workers(request: pytest.FixtureRequest) -> Iterator[Workers]:
+def workers(request):
     with open_workers(request.param, slots=2) as opened:
         yield opened
 
 
 @pytest.fixture
-def processes() -> Iterator[Workers]:
+def processes():
     with open_workers("processes", slots=2) as opened:
         yield opened
 
 
-def test_results_come_back_in_any_order(workers: Workers) -> None:
-    jobs = [workers.submit(pow, n, 2) for n in range(20)]
-    assert [job.result() for job in reversed(jobs)] == [n * n for n in reversed(range(20))]
+@pytest.mark.parametrize("law", [*ANYWHERE, *LAST], ids=lambda law: law.__name__)
+def test_law_of_all_workers(workers, law):
+    law(workers)
 
 
-def test_functions_made_on_the_spot_can_be_sent(workers: Workers) -> None:
-    factor = 3
-    assert workers.submit(lambda x: x * factor, 14).result() == 42
+@pytest.mark.parametrize("law", IN_PROCESSES, ids=lambda law: law.__name__)
+def test_law_of_processes(processes, law):
+    law(processes)
 
 
-def test_shared_arrays_are_read_only_and_whole(workers: Workers) -> None:
-    arrays = {"a": np.arange(1000.0), "b": np.array([[1, 2], [3, 4]], dtype=np.int32)}
-    shared = workers.share(arrays)
-
-    def read() -> tuple[float, str, bool]:
-        held = shared.load()
-        return float(held["a"].sum()), str(held["b"].dtype), held["a"].flags.writeable
-
-    assert workers.submit(read).result() == (499500.0, "int32", False)
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that is only waited for does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
-def test_errors_travel_with_their_type_and_words(workers: Workers) -> None:
-    def fail() -> None:
-        raise InputError("No such column.", hint="Look again.")
-
-    with pytest.raises(InputError, match="No such column"):
-        workers.submit(fail).result()
-
-
-def test_two_at_a_time(workers: Workers) -> None:
-    start = time.monotonic()
-    jobs = [workers.submit(time.sleep, 0.4) for _ in range(4)]
-    for job in jobs:
-        job.result()
-    assert 0.75 < time.monotonic() - start < 1.6
-
-
-def test_wait_tells_the_first_that_is_done(workers: Workers) -> None:
-    slow, quick = workers.submit(time.sleep, 1.0), workers.submit(time.sleep, 0.05)
-    assert workers.wait([slow, quick]) == [quick]
-    assert workers.wait([slow], timeout=0.01) == []
-    slow.cancel()
-
-
-def test_what_takes_too_long_is_called_off(workers: Workers) -> None:
-    start = time.monotonic()
-    jobs = [workers.submit(time.sleep, 60, seconds=0.5) for _ in range(2)]
-    for job in jobs:
-        with pytest.raises(TimeLimit, match=r"0\.5 s"):
-            job.result()
-    assert time.monotonic() - start < 1.5
-    assert workers.submit(pow, 2, 3).result() == 8
-
-
-def test_time_counts_from_when_work_begins(workers: Workers) -> None:
-    jobs = [workers.submit(time.sleep, 0.3, seconds=0.9) for _ in range(8)]
-    for job in jobs:
-        job.result()
-
-
-def test_what_is_cancelled_frees_its_slot(workers: Workers) -> None:
-    jobs = [workers.submit(time.sleep, 60) for _ in range(4)]
-    time.sleep(0.2)
-    for job in jobs:
-        job.cancel()
-    start = time.monotonic()
-    assert workers.submit(pow, 2, 5).result() == 32
-    assert time.monotonic() - start < 1.0
-    for job in jobs:
-        with pytest.raises(TimeLimit):
-            job.result()
-
-
-def test_a_killed_worker_is_replaced_and_its_work_done_again(
-    processes: Workers, tmp_path: Path
-) -> None:
-    def once() -> str:
-        mark = tmp_path / "died"
-        if not mark.exists():
-            mark.touch()
-            os.kill(os.getpid(), signal.SIGKILL)
-        return "done"
-
-    assert processes.submit(once).result() == "done"
-
-
-def test_work_that_kills_every_worker_is_given_up(processes: Workers) -> None:
-    with pytest.raises(WorkerLost):
-        processes.submit(os._exit, 3).result()
-    assert processes.submit(pow, 2, 3).result() == 8
-
-
-def test_a_result_that_cannot_be_sent_says_so(processes: Workers) -> None:
-    with pytest.raises(RuntimeError, match="generator"):
-        processes.submit(lambda: (n for n in range(3))).result()
-
-
-def test_large_results_come_whole(processes: Workers) -> None:
-    assert processes.submit(np.ones, 3_000_000).result().sum() == 3_000_000
-
-
-def test_a_full_disk_is_one_clear_error(
-    processes: Workers, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: object, **__: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(np, "save", full)
-    with pytest.raises(StoreUnavailable, match="No space left"):
-        processes.share({"a": np.ones(3)})
-
-
-def test_nothing_is_left_behind() -> None:
-    with open_workers("processes", slots=2) as workers:
-        shared = workers.share({"a": np.ones(3)})
-        pids = {workers.submit(_pid_after, 0.2) for _ in range(2)}
-        running = [job.result() for job in pids]
-        assert Path(shared.path).exists()
-    _assert_gone(running)
-    assert not Path(shared.path).exists()
-
-
-def _pid_after(seconds: float) -> int:
-    time.sleep(seconds)
-    return os.getpid()
-
-
-def _assert_gone(pids: list[int]) -> None:
-    deadline = time.monotonic() + 5
-    while any(Path(f"/proc/{pid}").exists() for pid in pids) and time.monotonic() < deadline:
+def gone(pids: list[int], within_s: float = 5.0) -> bool:
+    end = time.monotonic() + within_s
+    while any(alive(pid) for pid in pids) and time.monotonic() < end:
         time.sleep(0.02)
-    assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+    return not any(alive(pid) for pid in pids)
 
 
-PROGRAM = textwrap.dedent(
-    """
-    import os, time
-    from assay.compute.workers import open_workers
-
-    print("main", flush=True)
-    workers = open_workers("processes", slots=2)
-    jobs = [workers.submit(lambda: (time.sleep(0.2), os.getpid())[1]) for _ in range(2)]
-    print(*{job.result() for job in jobs}, workers._helper.pid, flush=True)
-    for _ in range(2):
-        workers.submit(time.sleep, 600)
-    time.sleep(600)
-    """
-)
+def both_ids() -> tuple[int, int]:
+    """Of this worker and of the helper that forked it."""
+    return os.getpid(), os.getppid()
 
 
-def test_kill_9_of_the_parent_ends_its_workers(tmp_path: Path) -> None:
-    """A script without a guarded main part just works, and its main part runs once."""
-    script = tmp_path / "script.py"
-    script.write_text(PROGRAM)
-    process = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "main\n"
-    pids = [int(pid) for pid in process.stdout.readline().split()]
+def child_of_a_worker(hold_s: float, file: str) -> None:
+    pid = os.fork()
+    if pid == 0:
+        time.sleep(hold_s)
+        os._exit(0)
+    Path(file).write_text(str(pid))
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@linux_only
+def test_a_worker_killed_in_mid_work_is_replaced_and_the_job_runs_again(processes, tmp_path):
+    def work() -> int:
+        with (tmp_path / "pids").open("a") as file:
+            file.write(f"{os.getpid()}\n")
+        time.sleep(0.5)
+        return os.getpid()
+
+    job = processes.submit(work)
+    while not (tmp_path / "pids").exists() or not (tmp_path / "pids").read_text():
+        time.sleep(0.01)
+    first = int((tmp_path / "pids").read_text())
+    os.kill(first, signal.SIGKILL)
+    assert job.result() != first
+    assert len((tmp_path / "pids").read_text().split()) == 2
+
+
+@linux_only
+def test_what_a_worker_forked_dies_with_it_and_hides_nothing(processes, tmp_path):
+    start = time.monotonic()
+    with pytest.raises(WorkerLost, match="SIGKILL"):
+        processes.submit(child_of_a_worker, 30.0, str(tmp_path / "pid")).result()
+    assert time.monotonic() - start < 10
+    assert gone([int((tmp_path / "pid").read_text())])
+
+
+@linux_only
+def test_closing_leaves_no_process_and_no_file():
+    with open_workers("processes", slots=2) as workers:
+        shared = workers.share({"a": np.ones(5)})
+        assert shared.folder.parent.stat().st_mode & 0o777 == 0o700
+        pids = [*workers.submit(both_ids).result()]
+        workers.submit(time.sleep, 60)
+    assert gone(pids, within_s=0.5)
+    assert not shared.folder.parent.exists()
+
+
+@linux_only
+def test_a_helper_that_was_killed_is_started_again(processes):
+    worker, helper = processes.submit(both_ids).result()
+    os.kill(helper, signal.SIGKILL)
+    assert gone([helper, worker])
+    again, another = processes.submit(both_ids).result()
+    assert again != worker
+    assert another != helper
+    jobs = [processes.submit(int, "7") for _ in range(4)]
+    assert [job.result() for job in jobs] == [7] * 4
+
+
+PROGRAM = """
+import os, sys, time
+from pathlib import Path
+import numpy as np
+from assay.compute import open_workers
+
+with Path("runs").open("a") as file:  # no guard: a second import of this would write again
+    file.write("run\\n")
+
+def ids(n):
+    time.sleep(0.1)
+    print("noise", flush=True)
+    print("noise", file=sys.stderr, flush=True)
+    return os.getpid(), os.getppid()
+
+workers = open_workers("processes", slots=2)
+shared = workers.share({"a": np.ones(3)})
+found = {pid for job in [workers.submit(ids, n) for n in range(4)] for pid in job.result()}
+print(shared.folder.parent, *found, flush=True)
+hang = workers.submit(time.sleep, 60)
+"""
+
+
+def program(tmp_path: Path, end: str) -> subprocess.Popen[str]:
+    (tmp_path / "program.py").write_text(PROGRAM + textwrap.dedent(end))
+    return subprocess.Popen(
+        [sys.executable, "program.py"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def ended(running: subprocess.Popen[str], tmp_path: Path, *, by: signal.Signals | None) -> str:
+    """End the program; check that all it started is gone and that it was run once."""
+    assert running.stdout is not None
+    folder, *pids = running.stdout.readline().split()
     assert len(pids) == 3
-    time.sleep(0.3)
-    process.kill()
-    assert process.stdout.read() == ""
-    process.wait()
-    _assert_gone(pids)
+    if by is not None:
+        assert all(alive(int(pid)) for pid in pids)
+        os.killpg(running.pid, by)  # as the terminal does it
+    _, complaints = running.communicate(timeout=20)
+    assert gone([int(pid) for pid in pids])
+    deadline = time.monotonic() + 5
+    while Path(folder).exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not Path(folder).exists()
+    assert (tmp_path / "runs").read_text() == "run\n"
+    return complaints
 
 
-def test_nowhere_to_work() -> None:
-    with pytest.raises(InputError, match="'the moon'"):
-        open_workers("the moon", slots=1)
+@linux_only
+def test_nothing_outlives_a_program_that_is_killed(tmp_path):
+    running = program(tmp_path, "hang.result()")
+    assert ended(running, tmp_path, by=signal.SIGKILL) == ""
+
+
+@linux_only
+def test_nothing_outlives_a_program_that_forgets_to_close(tmp_path):
+    running = program(tmp_path, "")
+    assert ended(running, tmp_path, by=None) == ""
+    assert running.returncode == 0
+
+
+@linux_only
+def test_ctrl_c_is_for_the_program_alone(tmp_path):
+    end = """
+    try:
+        hang.result()
+    except KeyboardInterrupt:
+        print(workers.submit(int, "7").result(), file=sys.stderr)
+        workers.close()
+    """
+    running = program(tmp_path, end)
+    assert ended(running, tmp_path, by=signal.SIGINT) == "7\n"
+    assert running.returncode == 0
+
+
+@linux_only
+def test_libraries_are_loaded_once_and_start_no_thread():
+    libraries = ("numpy", "sklearn.ensemble", "lightgbm", "xgboost", "there.is.no.such")
+
+    def look() -> tuple[bool, int, str]:
+        loaded = all(name in sys.modules for name in libraries[:-1])
+        threads = len(list(Path(f"/proc/{os.getppid()}/task").iterdir()))
+        return loaded, threads, os.environ["OMP_NUM_THREADS"]
+
+    with open_workers("processes", slots=1, preload=libraries) as workers:
+        assert workers.submit(look).result() == (True, 1, "1")
+    with open_workers("processes", slots=1, threads_per_job=3) as workers:
+        assert workers.submit(os.environ.get, "OPENBLAS_NUM_THREADS").result() == "3"
+
+
+def test_closing_does_not_wait_for_libraries():
+    workers = open_workers("processes", slots=1, preload=["sklearn.ensemble", "lightgbm"])
+    start = time.monotonic()
+    workers.close()
+    assert time.monotonic() - start < 3
+
+
+def test_a_disk_that_is_full_leaves_nothing(processes):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        with pytest.raises(StoreUnavailable, match="cannot be handed to the worker") as caught:
+            processes.share({"small": np.ones(3), "large": np.ones(1_000_000)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "TMPDIR" in caught.value.hint
+    shared = processes.share({"small": np.ones(3)})
+    assert list(shared.folder.parent.iterdir()) == [shared.folder]
+
+
+def test_where_nothing_can_fork_threads_do_the_work(monkeypatch):
+    monkeypatch.delattr(os, "fork")
+    with open_workers("processes", slots=2) as workers:
+        assert workers.kind == "threads"
+
+
+def test_places_and_numbers_are_checked():
+    with pytest.raises(InputError, match="cannot run on 'cloud'"):
+        open_workers("cloud", slots=1)
+    with pytest.raises(InputError, match="number of slots"):
+        open_workers("threads", slots=-1)
+    with open_workers("threads", slots=0) as workers:
+        assert workers.slots == len(os.sched_getaffinity(0))
+
+
+def test_a_cluster_needs_ray(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    with pytest.raises(MissingExtra, match="'ray'"):
+        open_workers("ray:auto", slots=1)

@@ -43,7 +43,7 @@ def build(name: str) -> None:
     folder = folder_of(name)
     python = str(folder / "bin" / "python")
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    install = [python, "-m", "pip", "install", "--quiet", "--no-compile", "--no-cache-dir"]
+    install = [python, "-m", "pip", "install", "--quiet", "--no-cache-dir"]
     # The lists are complete; pins that contradict what a package asks for are meant.
     install += [] if name == "assay" else ["--no-deps"]
     subprocess.run([*install, "--requirement", str(LISTS / f"{name}.txt")], cwd=ROOT, check=True)

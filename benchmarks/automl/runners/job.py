@@ -97,9 +97,11 @@ def run(fit: Fit, *packages: str) -> None:
     train, test, thousand = (
         pd.read_parquet(folder / f"{name}.parquet") for name in ("train", "test", "thousand")
     )
+    before_mb = _peak_megabytes()
     began, clock, cpu = time.time(), time.perf_counter(), _cpu_seconds()
     model = fit(train, task)
     info: dict[str, Any] = {
+        "before_mb": before_mb,
         "fit_s": time.perf_counter() - clock,
         "cpu_s": _cpu_seconds() - cpu,
         "fit_began": began,

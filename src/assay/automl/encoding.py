@@ -21,7 +21,9 @@ from assay.model.plan import (
 from assay.model.text import WORD_PATTERN
 
 CHUNK = 50_000
-"""Levels or rows that are worked on at a time, where all at once would take much memory."""
+"""Texts that are cut into words at a time: their counts would take much memory all at once."""
+ROWS_AT_A_TIME = 4_000
+"""Rows that are written at a time, which then stay in the processor's cache."""
 
 
 def encode_table(encoders: Sequence[Encoder], table: Table) -> Float32:
@@ -48,8 +50,7 @@ def encode_table(encoders: Sequence[Encoder], table: Table) -> Float32:
         end = 0
         for start, encoder in placed:
             width = feature_width(encoder)
-            own = values[:, end : end + width]
-            features[:, start : start + width] = own if codes is None else own[codes]
+            _write(features[:, start : start + width], values[:, end : end + width], codes)
             end += width
     return features
 
@@ -93,6 +94,17 @@ def _occurring(codes: Array, size: int) -> tuple[Rows, Rows]:
     occurs = np.zeros(size, dtype=np.bool_)
     occurs[codes] = True
     return np.flatnonzero(occurs), (np.cumsum(occurs) - 1)[codes]
+
+
+def _write(features: Float32, values: Float32, codes: npt.NDArray[np.integer] | None) -> None:
+    """Put the values, or those at the rows' codes, in place."""
+    if codes is None:
+        features[:] = values
+        return
+    own = np.ascontiguousarray(values)
+    for start in range(0, len(codes), ROWS_AT_A_TIME):
+        rows = slice(start, start + ROWS_AT_A_TIME)
+        features[rows] = own[codes[rows]]
 
 
 def _level_features(

@@ -48,8 +48,8 @@ MOST_CANDIDATES, MOST_EXTRAS = 40, 12
 BINS = 32
 LEAN = 0.2
 """An extra that gains less than this share of what the best one gains is left out."""
-ERRORS = 1.0
-"""By how many standard errors the loss must fall."""
+ERRORS = 1.645
+"""By how many standard errors the loss must fall: luck alone does that once in twenty times."""
 ROUNDS, MANY_CLASS_TREES = 100, 240
 """Rounds of the quick models; with many classes, trees of all classes together."""
 LEAST_ROUNDS = 12

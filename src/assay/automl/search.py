@@ -539,6 +539,22 @@ def _constants(problem: Problem, metric: Metric) -> Float64:
     return constants[problem.judged]
 
 
+def trial_table(found: SearchResult) -> pl.DataFrame:
+    """Every finished trial's out-of-fold answers.
+
+    Columns: ``row``, then ``<trial>`` or, with several numbers a row, ``<trial>_<place>``.
+    """
+    columns: dict[str, npt.NDArray[np.generic] | None] = {
+        "row": found.out_of_fold["row"].to_numpy()
+    }
+    for number, told in sorted(found.trial_answers.items()):
+        if told.ndim == 1:
+            columns[str(number)] = told
+            continue
+        columns |= {f"{number}_{place}": column for place, column in enumerate(told.T)}
+    return _table(columns)
+
+
 def _table(columns: dict[str, npt.NDArray[np.generic] | None]) -> pl.DataFrame:
     """A frame; columns that do not exist for this kind of answer are null."""
     rows = max(len(c) for c in columns.values() if c is not None)

@@ -6,8 +6,14 @@ from importlib import import_module
 from typing import Any
 
 _HOME = {
+    "Job": "assay.compute.workers",
     "Json": "assay.compute.durable",
+    "Shared": "assay.compute.workers",
     "Step": "assay.compute.durable",
+    "TimeLimit": "assay.compute.slots",
+    "WorkerLost": "assay.compute.slots",
+    "Workers": "assay.compute.workers",
+    "open_workers": "assay.compute.workers",
     "run_durably": "assay.compute.durable",
 }
 __all__ = sorted(_HOME)  # noqa: PLE0605 - derived from the one list above

@@ -1,385 +1,244 @@
-"""Workers that are processes of this machine.
+"""Work on processes of this machine.
 
-One helper process is started, imports what workers need, and forks them: a worker that was
-killed is replaced in milliseconds, and what was imported is in memory once. The user's own
-program is not imported again, so a script needs no guard around its main part.
-
-Parent and helper speak over one socket pair, parent and worker over one each, whose far end is
-passed through the first. All are closed when the parent ends, by kill -9 too, and whoever reads
-the end of its socket exits.
+One helper process imports the libraries that jobs need and forks a worker whenever one is
+wanted. A worker so costs milliseconds, also in place of one that was killed, its libraries are
+in memory once for all, and the program's own ``__main__`` is never imported again. The helper
+lives no longer than the program: it ends the workers and itself when the program's end of
+their channel closes, whatever closed it.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
-import selectors
+import shutil
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import tempfile
 import threading
-import time
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, partial
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-
-from assay.compute.workers import Arrays, Job, TimeLimit, WorkerLost
+from assay.compute.messages import Part, opened, packed_call, receive, send
+from assay.compute.slots import Died, Outcome, OutOfTime, SlotWorkers
+from assay.compute.worker_main import NONE, NUMBER
 from assay.errors import StoreUnavailable
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    import numpy as np
 
 THREAD_SETTINGS = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
     "MKL_NUM_THREADS",
-    "BLIS_NUM_THREADS",
     "NUMEXPR_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "LOKY_MAX_CPU_COUNT",
 )
-ATTEMPTS = 2
-"""Workers that may die of one piece of work before it is given up."""
-LENGTH = struct.Struct("!Q")
-_CHUNK = 1 << 20
-
-
-def can_fork() -> bool:
-    """Whether this system has processes that can be forked and sockets that can be passed."""
-    return hasattr(os, "fork") and hasattr(socket, "send_fds")
+_START = (
+    "import sys; fd, folder, preload, *sys.path = sys.argv[1:]; "
+    "from assay.compute.worker_main import main; main(int(fd), folder, preload.split())"
+)
+_GOODBYE_S = 1.0
+"""How long the helper may take to end by itself; it is busy only while it still imports."""
 
 
 @dataclass(frozen=True)
-class Folder:
-    """Arrays as files, which workers map into memory."""
+class SharedFiles:
+    """Arrays in a private folder, mapped into memory by whoever loads them."""
 
-    path: str
+    folder: Path
+    names: tuple[str, ...]
 
-    def load(self) -> Arrays:
-        """The arrays, mapped read-only; once a process."""
-        return _mapped(self.path)
-
-
-@lru_cache(maxsize=4)
-def _mapped(path: str) -> dict[str, npt.NDArray[Any]]:
-    return {
-        file.stem: np.load(file, mmap_mode="r", allow_pickle=False)
-        for file in sorted(Path(path).glob("*.npy"))
-    }
-
-
-class ProcessWorkers:
-    """Forked processes, one a slot."""
-
-    kind = "processes"
-
-    def __init__(self, *, slots: int, threads: int = 1, preload: Sequence[str] = ()) -> None:
-        self.slots = slots
-        self._home = tempfile.TemporaryDirectory(prefix="assay-work-")
-        self._helper, self._line = _start_helper(threads, preload)
-        self._changed = threading.Condition()
-        self._queue: deque[_ProcessJob[Any]] = deque()
-        self._running: dict[_Worker, _ProcessJob[Any]] = {}
-        self._idle: list[_Worker] = []
-        self._selector = selectors.DefaultSelector()
-        self._wake, self._woken = socket.socketpair()
-        self._selector.register(self._woken, selectors.EVENT_READ)
-        self._closed = False
-        self._shares = 0
-        self._keeper = threading.Thread(target=self._keep, name="assay-workers", daemon=True)
-        self._keeper.start()
-
-    def share(self, arrays: Arrays) -> Folder:
-        """Write the arrays to files of a private folder.
-
-        Raises
-        ------
-        StoreUnavailable
-            The disk takes no more.
-        """
-        self._shares += 1
-        folder = Path(self._home.name) / str(self._shares)
-        folder.mkdir(mode=0o700)
-        try:
-            for name, array in arrays.items():
-                np.save(folder / f"{name}.npy", array, allow_pickle=False)
-        except OSError as error:
-            raise StoreUnavailable(
-                f"The training rows cannot be laid out for the workers: {error.strerror}.",
-                hint="Free space where temporary files go (TMPDIR), or use compute: threads.",
-            ) from None
-        return Folder(str(folder))
-
-    def submit(
-        self, work: Callable[..., T], *args: Any, seconds: float | None = None
-    ) -> _ProcessJob[T]:
-        """Queue ``work(*args)``."""
-        import cloudpickle
-
-        job = _ProcessJob[T](self, cloudpickle.dumps((work, args)), seconds)
-        with self._changed:
-            self._queue.append(job)
-        self._nudge()
-        return job
-
-    def wait(self, jobs: Sequence[Job[Any]], timeout: float | None = None) -> list[Job[Any]]:
-        """Those that are done."""
-        until = None if timeout is None else time.monotonic() + timeout
-        with self._changed:
-            while not (done := [job for job in jobs if job.done()]):
-                left = 0.5 if until is None else until - time.monotonic()
-                if left <= 0:
-                    break
-                self._changed.wait(min(left, 0.5))
-        return done
-
-    def close(self) -> None:
-        """Kill all workers and remove what was shared."""
-        if self._closed:
-            return
-        self._closed = True
-        self._nudge()
-        self._keeper.join()
-        self._line.close()
-        self._helper.wait()
-        self._home.cleanup()
-
-    def __enter__(self) -> ProcessWorkers:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def cancel(self, job: _ProcessJob[Any]) -> None:
-        """Mark a job as called off; the keeper kills its worker."""
-        with self._changed:
-            if not job.ended:
-                job.end(None, TimeLimit(0.0))
-                self._changed.notify_all()
-        self._nudge()
-
-    def _nudge(self) -> None:
-        """Let the keeper look at the queue."""
-        try:
-            self._wake.send(b"!")
-        except OSError:
-            return  # it is gone, and nothing runs any more
-
-    # From here on: the keeper's thread, which alone talks to workers.
-
-    def _keep(self) -> None:
-        try:
-            while not self._closed:
-                self._hand_out()
-                for key, _ in self._selector.select(self._patience()):
-                    if key.fileobj is self._woken:
-                        self._woken.recv(4096)
-                    else:
-                        self._hear(key.data)
-                self._call_off()
-        finally:
-            self._end_all()
-
-    def _patience(self) -> float | None:
-        """Seconds until the first limit is reached; None where nobody has one."""
-        now = time.monotonic()
-        limits = [job.deadline - now for job in self._running.values() if job.deadline is not None]
-        return max(0.0, min(limits)) if limits else None
-
-    def _hand_out(self) -> None:
-        while len(self._running) < self.slots:
-            with self._changed:
-                while self._queue and self._queue[0].ended:
-                    self._queue.popleft()
-                if not self._queue:
-                    return
-                job = self._queue.popleft()
-            self._begin(job)
-
-    def _begin(self, job: _ProcessJob[Any]) -> None:
-        """Give the job to a worker; one that died meanwhile counts as an attempt."""
-        worker = self._idle.pop() if self._idle else self._forked()
-        job.attempts += 1
-        if job.seconds is not None:
-            job.deadline = time.monotonic() + job.seconds
-        self._running[worker] = job
-        try:
-            worker.send(job.packed)
-        except OSError:
-            self._lost(worker)
-
-    def _forked(self) -> _Worker:
-        """A new worker, forked by the helper, which answers with its process id."""
-        near, far = socket.socketpair()
-        socket.send_fds(self._line, [b"f"], [far.fileno()])
-        far.close()
-        worker = _Worker(near, struct.unpack("!I", _read_exactly(self._line, 4))[0])
-        self._selector.register(near, selectors.EVENT_READ, worker)
-        return worker
-
-    def _hear(self, worker: _Worker) -> None:
-        """Take in a part of a worker's answer."""
-        try:
-            packed = worker.receive()
-        except (OSError, EOFError):
-            self._lost(worker)
-            return
-        if packed is None:
-            return
-        job = self._running.pop(worker)
-        self._idle.append(worker)
-        with self._changed:
-            if not job.ended:
-                job.end(packed, None)
-            self._changed.notify_all()
-
-    def _call_off(self) -> None:
-        """Kill the workers of jobs that are late, or that nobody waits for any more."""
-        now = time.monotonic()
-        for worker, job in list(self._running.items()):
-            late = job.deadline is not None and now >= job.deadline
-            if not (late or job.ended):
-                continue
-            self._dismiss(worker)
-            with self._changed:
-                if not job.ended:
-                    job.end(None, TimeLimit(job.seconds or 0.0))
-                self._changed.notify_all()
-
-    def _lost(self, worker: _Worker) -> None:
-        """A worker died: its job is done again by another one, once."""
-        job = self._running.get(worker)
-        self._dismiss(worker)
-        if job is None:
-            return
-        with self._changed:
-            if job.attempts < ATTEMPTS:
-                self._queue.appendleft(job)
-            elif not job.ended:
-                job.end(None, WorkerLost())
-            self._changed.notify_all()
-
-    def _dismiss(self, worker: _Worker) -> None:
-        self._running.pop(worker, None)
-        if worker in self._idle:
-            self._idle.remove(worker)
-        self._selector.unregister(worker.line)
-        worker.kill()
-
-    def _end_all(self) -> None:
-        waiting = [*self._running.values(), *self._queue]
-        for worker in [*self._running, *self._idle]:
-            self._dismiss(worker)
-        with self._changed:
-            for job in waiting:
-                if not job.ended:
-                    job.end(None, TimeLimit(0.0))
-            self._changed.notify_all()
-        self._selector.close()
-
-
-class _ProcessJob(Generic[T]):
-    def __init__(self, workers: ProcessWorkers, packed: bytes, seconds: float | None) -> None:
-        self.packed = packed
-        self.seconds = seconds
-        self.deadline: float | None = None
-        self.attempts = 0
-        self.ended = False
-        self._answer: bytes | None = None
-        self._error: BaseException | None = None
-        self._workers = workers
-
-    def end(self, answer: bytes | None, error: BaseException | None) -> None:
-        """Note the outcome; what was to be done is forgotten."""
-        self.ended, self._answer, self._error, self.packed = True, answer, error, b""
-
-    def done(self) -> bool:
-        return self.ended
-
-    def result(self) -> T:
-        import cloudpickle
-
-        self._workers.wait([self])
-        if self._error is not None:
-            raise self._error
-        assert self._answer is not None
-        fine, value = cloudpickle.loads(self._answer)
-        if not fine:
-            raise value
-        answer: T = value
-        return answer
-
-    def cancel(self) -> None:
-        self._workers.cancel(self)
+    def load(self) -> Mapping[str, np.ndarray]:
+        """The arrays."""
+        return _mapped(self)
 
 
 class _Worker:
-    """A worker process, as its parent sees it."""
-
-    def __init__(self, line: socket.socket, pid: int) -> None:
-        self.line = line
+    def __init__(self, pid: int, channel: socket.socket) -> None:
         self.pid = pid
-        self._heard = bytearray()
-
-    def send(self, packed: bytes) -> None:
-        self.line.sendall(LENGTH.pack(len(packed)))
-        self.line.sendall(packed)
-
-    def receive(self) -> bytes | None:
-        """What came, once it is whole; `EOFError` where the process is gone."""
-        part = self.line.recv(_CHUNK)
-        if not part:
-            raise EOFError
-        self._heard += part
-        size = LENGTH.size
-        if len(self._heard) < size or len(self._heard) < size + LENGTH.unpack_from(self._heard)[0]:
-            return None
-        packed = bytes(self._heard[size:])
-        self._heard = bytearray()
-        return packed
-
-    def kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGKILL)
-        self.line.close()
+        self.channel = channel
+        self.ended = False
 
 
-def _start_helper(
-    threads: int, preload: Sequence[str]
-) -> tuple[subprocess.Popen[bytes], socket.socket]:
-    near, far = socket.socketpair()
-    settings = {name: str(threads) for name in THREAD_SETTINGS}
-    paths = os.pathsep.join(path for path in sys.path if path)
-    helper = subprocess.Popen(
-        [sys.executable, "-m", "assay.compute.worker_main", str(far.fileno()), *preload],
-        pass_fds=[far.fileno()],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, **settings, "PYTHONPATH": paths},
-        start_new_session=True,  # Ctrl-C in the terminal is the parent's alone
-    )
-    far.close()
-    return helper, near
+class Helper:
+    """The process that forks workers; started when it is first needed, and again if it dies."""
+
+    def __init__(self, folder: Path, preload: Sequence[str], threads: int) -> None:
+        self._folder = folder
+        # Frameworks of macOS do not bear a fork after they were loaded.
+        self._preload = " ".join(preload) if sys.platform == "linux" else ""
+        self._environment = {**os.environ, **dict.fromkeys(THREAD_SETTINGS, str(threads))}
+        self._lock = threading.Lock()
+        self._closed = False
+        self._process, self._control = self._started()
+
+    def fork(self) -> _Worker:
+        """A new worker. Raises `Died` if none can be had."""
+        ours, theirs = socket.socketpair()
+        with theirs, self._lock:
+            try:
+                if self._process.poll() is not None:
+                    self._restart()
+                socket.send_fds(self._control, [NUMBER.pack(NONE)], [theirs.fileno()])
+                pid = self._reply()
+            except OSError:
+                pid = NONE
+        if pid == NONE:
+            ours.close()
+            raise Died("no process could be started")
+        return _Worker(pid, ours)
+
+    def end(self, pid: int) -> str:
+        """Kill a worker and all it started; says how it ended, which may have been before."""
+        with self._lock:
+            try:
+                self._control.sendall(NUMBER.pack(pid))
+                code = self._reply()
+            except OSError:
+                return "it ended with the helper process"
+        return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
+    def close(self) -> None:
+        """End it. Takes no lock: another thread may be waiting for a worker."""
+        self._closed = True
+        with suppress(OSError):
+            self._control.shutdown(socket.SHUT_RDWR)
+        try:
+            self._process.wait(_GOODBYE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _reply(self) -> int:
+        reply = self._control.recv(NUMBER.size, socket.MSG_WAITALL)
+        if len(reply) < NUMBER.size:
+            raise ConnectionResetError
+        number: int = NUMBER.unpack(reply)[0]
+        return number
+
+    def _restart(self) -> None:
+        if self._closed:
+            raise ConnectionResetError
+        self._control.close()
+        self._process, self._control = self._started()
+
+    def _started(self) -> tuple[subprocess.Popen[bytes], socket.socket]:
+        ours, theirs = socket.socketpair()
+        paths = [str(Path(entry).absolute()) for entry in sys.path]
+        given = [str(theirs.fileno()), str(self._folder), self._preload, *paths]
+        with theirs:
+            process = subprocess.Popen(
+                [sys.executable, "-c", _START, *given],
+                env=self._environment,
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C is for the program: it decides
+            )
+        return process, ours
 
 
-def _read_exactly(line: socket.socket, size: int) -> bytes:
-    heard = bytearray()
-    while len(heard) < size:
-        part = line.recv(size - len(heard))
-        if not part:
-            raise WorkerLost
-        heard += part
-    return bytes(heard)
+class ProcessSlot:
+    """A worker process, replaced when it has died or was killed."""
+
+    def __init__(self, helper: Helper) -> None:
+        self._helper = helper
+        self._worker: _Worker | None = None
+
+    def prepare(self) -> None:
+        """See `assay.compute.slots.Slot`."""
+        if self._worker is not None and not self._worker.ended:
+            return
+        if self._worker is not None:
+            self._worker.channel.close()
+            self._worker = None
+        self._worker = self._helper.fork()
+
+    def run(self, call: Sequence[Part], deadline: float | None) -> Outcome:
+        """See `assay.compute.slots.Slot`."""
+        worker = self._worker
+        assert worker is not None
+        try:
+            send(worker.channel, call, deadline)
+            reply = receive(worker.channel, deadline)
+        except TimeoutError:
+            self._end(worker)
+            raise OutOfTime from None
+        except (EOFError, OSError):
+            raise Died(self._end(worker)) from None
+        return partial(opened, reply)
+
+    def stop(self) -> None:
+        """See `assay.compute.slots.Slot`. The slot's own thread closes the channel."""
+        worker = self._worker
+        if worker is not None and not worker.ended:
+            self._end(worker)
+
+    def _end(self, worker: _Worker) -> str:
+        worker.ended = True
+        return self._helper.end(worker.pid)
+
+
+class ProcessWorkers(SlotWorkers):
+    """Workers that are processes."""
+
+    def __init__(self, slots: int, preload: Sequence[str], threads_per_job: int) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="assay-workers-"))
+        self._shared = 0
+        self._helper = Helper(self._folder, preload, threads_per_job)
+        super().__init__("processes", [ProcessSlot(self._helper) for _ in range(slots)])
+
+    def packed(self, work: Callable[..., Any], args: tuple[Any, ...]) -> list[Part]:
+        """The pickled work."""
+        return packed_call(work, args)
+
+    def share(self, arrays: Mapping[str, np.ndarray]) -> SharedFiles:
+        """See `assay.compute.workers.Workers`."""
+        import numpy as np
+
+        self._shared += 1
+        folder = self._folder / str(self._shared)
+        try:
+            folder.mkdir()
+            for number, array in enumerate(arrays.values()):
+                np.save(folder / f"{number}.npy", array)
+        except OSError as failure:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise StoreUnavailable(
+                f"The table cannot be handed to the worker processes: {failure.strerror}.",
+                hint="Make room in the folder for temporary files, or set TMPDIR to another.",
+                where=str(self._folder.parent),
+            ) from failure
+        return SharedFiles(folder, tuple(arrays))
+
+    def clean(self) -> None:
+        """End the helper and remove the shared arrays."""
+        self._helper.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+@cache
+def _mapped(shared: SharedFiles) -> Mapping[str, np.ndarray]:
+    return {
+        name: _read(shared.folder / f"{number}.npy") for number, name in enumerate(shared.names)
+    }
+
+
+def _read(file: Path) -> np.ndarray:
+    """Map an array of numbers; read one of objects, which only pickle can write."""
+    import numpy as np
+
+    try:
+        return np.asarray(np.load(file, mmap_mode="r"))
+    except ValueError:
+        array: np.ndarray = np.load(file, allow_pickle=True)
+        array.flags.writeable = False
+        return array

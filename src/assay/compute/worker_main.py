@@ -1,106 +1,122 @@
-"""The program of worker processes: import what they need, fork them on demand.
+"""The helper process that forks workers, and the workers; see `assay.compute.processes`.
 
-``python -m assay.compute.worker_main FD MODULE...`` where FD is the near end of a socket pair.
-For each byte that arrives with a socket, a worker is forked that serves the socket; the answer
-is its process id. It has one thread when it forks, which is what makes forking safe.
+On its channel the helper receives a number: `NONE` with a descriptor asks for a worker at the
+other end of that descriptor, and is answered with its process id; a process id asks for that
+worker's end, and is answered with its exit code.
 """
 
 from __future__ import annotations
 
-import ctypes
 import gc
-import importlib
 import os
+import shutil
 import signal
 import socket
 import struct
 import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from importlib import import_module
 
-LENGTH = struct.Struct("!Q")
-_PARENT_DEATH = 1  # PR_SET_PDEATHSIG of Linux's prctl
+from assay.compute.messages import answer, receive, send
 
-
-def main() -> None:
-    """Serve until the parent's end of the line is closed."""
-    line = socket.socket(fileno=int(sys.argv[1]))
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for killed workers
-    for module in sys.argv[2:]:
-        try:
-            importlib.import_module(module)
-        except ImportError:
-            continue  # whoever needs it will say so
-    gc.freeze()
-    while True:
-        order, lines, _, _ = socket.recv_fds(line, 1, 1)
-        if not order:
-            return
-        worker = os.fork()
-        if worker == 0:
-            line.close()
-            _serve(socket.socket(fileno=lines[0]))
-        os.close(lines[0])
-        line.sendall(struct.pack("!I", worker))
+NUMBER = struct.Struct("!q")
+NONE = 0
+"""No process: what is sent to ask for one, and the answer if there is none."""
 
 
-def _serve(line: socket.socket) -> None:
-    """Work until the parent's end of the line is closed; never returns."""
-    import cloudpickle
-
-    _die_with_parent()
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    while True:
-        packed = _read(line)
-        if packed is None:
-            os._exit(0)
-        try:
-            work, args = cloudpickle.loads(packed)
-            outcome = True, work(*args)
-        except BaseException as error:
-            outcome = False, error
-        try:
-            answer = cloudpickle.dumps(outcome, protocol=5)
-        except Exception:
-            answer = cloudpickle.dumps((False, _in_words(outcome)), protocol=5)
-        try:
-            line.sendall(LENGTH.pack(len(answer)))
-            line.sendall(answer)
-        except OSError:
-            os._exit(0)
+def main(descriptor: int, folder: str, preload: Sequence[str]) -> None:
+    """Serve until the program goes away; then leave no worker, and no file in its folder."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    control = socket.socket(fileno=descriptor)
+    children: set[int] = set()
+    for module in preload:
+        if _hung_up(control):
+            break
+        with suppress(Exception):  # the job that needs it will say so
+            import_module(module)
+    gc.freeze()  # a collection in a worker would otherwise copy pages that all share
+    _serve(control, children)
+    for pid in children:
+        _end(pid)
+    shutil.rmtree(folder, ignore_errors=True)
+    os._exit(0)
 
 
-def _in_words(outcome: tuple[bool, object]) -> RuntimeError:
-    """What cannot be sent, as an error that can."""
-    fine, value = outcome
-    if fine:
-        return RuntimeError(f"the result, a {type(value).__name__}, cannot be sent back")
-    return RuntimeError(f"{type(value).__name__}: {value}")
-
-
-def _read(line: socket.socket) -> bytearray | None:
-    """One whole message; None where the line was closed."""
-    head = _exactly(line, LENGTH.size)
-    return None if head is None else _exactly(line, LENGTH.unpack(head)[0])
-
-
-def _exactly(line: socket.socket, size: int) -> bytearray | None:
-    heard = bytearray(size)
-    view = memoryview(heard)
-    place = 0
-    while place < size:
-        count = line.recv_into(view[place:])
-        if not count:
-            return None
-        place += count
-    return heard
-
-
-def _die_with_parent() -> None:
-    """Ask Linux to end this process with the helper; elsewhere the closed line does it."""
+def _hung_up(control: socket.socket) -> bool:
     try:
-        ctypes.CDLL(None).prctl(_PARENT_DEATH, signal.SIGKILL)
-    except (OSError, AttributeError):
-        return
+        return not control.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
 
 
-if __name__ == "__main__":
-    main()
+def _serve(control: socket.socket, children: set[int]) -> None:
+    with suppress(ConnectionError):
+        while True:
+            request, descriptors, _, _ = socket.recv_fds(control, NUMBER.size, 1)
+            if not request:
+                return
+            (pid,) = NUMBER.unpack(request)
+            if descriptors:
+                pid = _fork(control, descriptors[0])
+                children.update({pid} - {NONE})
+                control.sendall(NUMBER.pack(pid))
+            else:
+                # A worker unknown here was ended before: two threads may have asked for it.
+                code = _end(pid) if pid in children else -signal.SIGKILL
+                children.discard(pid)
+                control.sendall(NUMBER.pack(code))
+
+
+def _fork(control: socket.socket, descriptor: int) -> int:
+    """A worker's process id, or `NONE` if the system refuses."""
+    helper = os.getpid()
+    try:
+        pid = os.fork()
+    except OSError:
+        pid = NONE - 1
+    if pid == 0:
+        try:
+            control.close()
+            _work(descriptor, helper)
+        finally:
+            os._exit(1)
+    os.close(descriptor)
+    return max(pid, NONE)
+
+
+def _end(pid: int) -> int:
+    """Kill a worker with all that it started; its exit code, a signal being negative.
+
+    Only here are workers waited for, so until now the number cannot name another process.
+    """
+    for kill in (os.kill, os.killpg):
+        with suppress(OSError):
+            kill(pid, signal.SIGKILL)
+    with suppress(ChildProcessError):
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    return -signal.SIGKILL
+
+
+def _work(descriptor: int, helper: int) -> None:
+    """In the worker: answer one call after the other."""
+    os.setsid()  # a group of its own, to be killed with what it starts
+    _die_with(helper)
+    os.set_inheritable(descriptor, False)
+    channel = socket.socket(fileno=descriptor)
+    # What a job forks must not keep the channel open after the worker is gone.
+    os.register_at_fork(after_in_child=channel.close)
+    with suppress(EOFError, ConnectionError):
+        while True:
+            send(channel, answer(receive(channel)))
+
+
+def _die_with(helper: int) -> None:
+    """Where the system can: end this process when the helper is killed."""
+    if sys.platform == "linux":
+        import ctypes
+
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+    if os.getppid() != helper:
+        os._exit(0)

@@ -1,148 +1,167 @@
-"""Where pieces of work run side by side: threads, local processes, a Ray cluster.
+"""Where work runs: on threads, on processes of this machine, or on a Ray cluster.
 
-Work is a function of arguments that can be pickled; large arrays are shared once and referred
-to. A piece that takes too long is called off, and a worker that dies is replaced: in processes
-and on a cluster for real, in threads as far as threads allow.
+A job is a pure function of its arguments. Whoever submits one need not know where it runs: a
+worker that dies is replaced and its job begun again, and a job that outlasts its limit ends
+there and then.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
-from types import TracebackType
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
-import numpy as np
-import numpy.typing as npt
+from assay.errors import InputError
 
-from assay.errors import AssayError, InputError
+if TYPE_CHECKING:
+    import numpy as np
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
-Arrays = Mapping[str, npt.NDArray[Any]]
-
-LOCAL = ("threads", "processes")
-RAY = "ray:"
-
-
-class TimeLimit(AssayError):
-    """A piece of work ran longer than it was allowed to, and was called off."""
-
-    code = "time-limit"
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(
-            f"The work was called off after {seconds:.1f} s.",
-            hint="Give it more time, or less to do.",
-        )
-
-
-class WorkerLost(AssayError):
-    """The process that did a piece of work died, and so did the next one that tried."""
-
-    code = "worker-lost"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "The worker process died twice while it did this work.",
-            hint="It may have run out of memory: use fewer threads, or a smaller table.",
-        )
 
 
 class Shared(Protocol):
-    """Arrays that workers can reach; small, and it can be pickled."""
+    """Arrays given to the workers once; cheap to pass as an argument of a job."""
 
-    def load(self) -> Arrays:
-        """The arrays, not to be written to."""
+    def load(self) -> Mapping[str, np.ndarray]:
+        """The arrays, read-only; kept by a process that has loaded them."""
+        ...
 
 
 class Job(Protocol[T_co]):
-    """A piece of work under way."""
+    """Work that was submitted."""
 
     def done(self) -> bool:
-        """Whether `result` would return or raise at once."""
+        """Whether it has ended, well or badly."""
+        ...
 
     def result(self) -> T_co:
-        """Wait for what the work returns; raises what it raised, `TimeLimit` or `WorkerLost`."""
+        """What the work gave, once it has ended.
+
+        Raises
+        ------
+        TimeLimit
+            The work outlasted its limit.
+        WorkerLost
+            Two workers died under it.
+        concurrent.futures.CancelledError
+            It was cancelled.
+        Exception
+            What the work raised.
+        """
+        ...
 
     def cancel(self) -> None:
-        """Call it off: not begun, it never begins; begun, its worker is killed."""
+        """Drop it if it has not begun; else end its worker. A thread is left to itself."""
+        ...
 
 
 class Workers(Protocol):
-    """A number of workers; a context manager that leaves none behind."""
+    """A number of slots in which jobs run, each job in one slot."""
 
-    kind: str
-    """``threads``, ``processes`` or ``ray``."""
-    slots: int
-    """Pieces of work that run at a time."""
+    @property
+    def kind(self) -> str:
+        """``threads``, ``processes`` or ``ray``."""
+        ...
 
-    def share(self, arrays: Arrays) -> Shared:
-        """Make arrays reachable to workers, for as long as they live."""
+    @property
+    def slots(self) -> int:
+        """How many jobs run at a time."""
+        ...
+
+    def share(self, arrays: Mapping[str, np.ndarray]) -> Shared:
+        """Give arrays to all workers, until these workers are closed.
+
+        Raises
+        ------
+        StoreUnavailable
+            There is no room for them; nothing of them is left behind.
+        """
+        ...
 
     def submit(self, work: Callable[..., T], *args: Any, seconds: float | None = None) -> Job[T]:
-        """Queue ``work(*args)``; ``seconds`` bounds it from when it begins to run."""
+        """Queue ``work(*args)``.
 
-    def wait(self, jobs: Sequence[Job[Any]], timeout: float | None = None) -> list[Job[Any]]:
-        """Those of the jobs that are done: at least one, unless ``timeout`` seconds pass."""
+        Parameters
+        ----------
+        work : callable
+            Any function that can be pickled, or one of a notebook, a script, or a lambda.
+        *args
+            What can be pickled. Later changes to them do not reach the job, but on threads.
+        seconds : float, optional
+            Wall-clock limit from when the work first begins; a second begin does not renew it.
+
+        Raises
+        ------
+        InputError
+            The work or an argument cannot be sent, or the workers are closed.
+        """
+        ...
+
+    def wait(self, jobs: Sequence[Job[T]], timeout: float | None = None) -> list[Job[T]]:
+        """Those of the jobs that are done, as soon as one is, or after ``timeout`` seconds."""
+        ...
 
     def close(self) -> None:
-        """End all work."""
+        """Cancel what has not ended. No process and no file of the workers is left."""
+        ...
 
-    def __enter__(self) -> Workers: ...
+    def __enter__(self) -> Self: ...
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
+    def __exit__(self, *_: object) -> None: ...
 
 
 def open_workers(
-    where: str, *, slots: int, threads: int = 1, preload: Sequence[str] = ()
+    where: str, *, slots: int, preload: Sequence[str] = (), threads_per_job: int = 1
 ) -> Workers:
-    """Start workers.
+    """Workers that stand ready until they are closed.
 
     Parameters
     ----------
-    where : str
-        ``threads``, ``processes``, or the address of a Ray cluster (``ray://host:port``,
-        ``ray:auto``). Where the system cannot fork, processes become threads; ``kind`` tells.
+    where : {"threads", "processes", "ray:auto", "ray://host:port"}
+        ``processes`` becomes ``threads`` where the system cannot fork; ``kind`` tells. The
+        address of a cluster is that which ``ray start --head`` printed.
     slots : int
-        Pieces of work at a time. On a cluster 0 means one a core.
-    threads : int
-        Threads of linear algebra and OpenMP for each local process.
+        How many jobs run at a time; 0 for as many as the machine or the cluster has room for.
     preload : sequence of str
-        Modules that processes import before they are asked for anything.
+        Modules that jobs will need, imported before the first. One that is not there is left
+        to the job that needs it. None that starts a thread when imported, such as polars.
+    threads_per_job : int
+        Threads that numerical libraries may use in one job.
 
     Raises
     ------
     InputError
-        There is no such place, or the cluster cannot be reached.
+        No such place, or no cluster that lets us in at the address.
+    MissingExtra
+        The address is a cluster's, and Ray is not installed.
     """
-    if where.startswith(RAY):
-        from assay.compute.ray_cluster import RayWorkers
-
-        return RayWorkers(where, slots=slots)
-    if where not in LOCAL:
+    if slots < 0 or threads_per_job < 1:
         raise InputError(
-            f"Work cannot run in {where!r}.",
-            hint="Use threads, processes, or the address of a Ray cluster: ray://host:port.",
-            where="compute",
+            "Workers need a number of slots, and each job at least one thread.",
+            hint="Give slots=0 for as many as there is room for, and threads_per_job=1.",
         )
-    from assay.compute.processes import ProcessWorkers, can_fork
-    from assay.compute.threads import ThreadWorkers
+    if where.startswith("ray:"):
+        from assay.compute.ray_cluster import join
 
-    if where == "processes" and can_fork():
-        return ProcessWorkers(slots=slots, threads=threads, preload=preload)
-    return ThreadWorkers(slots=slots)
+        return join(where, slots=slots, preload=preload, threads_per_job=threads_per_job)
+    slots = slots or max(1, cores() // threads_per_job)
+    if where == "processes" and hasattr(os, "fork"):
+        from assay.compute.processes import ProcessWorkers
+
+        return ProcessWorkers(slots, preload, threads_per_job)
+    if where in {"threads", "processes"}:
+        from assay.compute.threads import ThreadWorkers
+
+        return ThreadWorkers(slots)
+    raise InputError(
+        f"Work cannot run on {where!r}.",
+        hint="Give 'threads', 'processes', 'ray:auto' or 'ray://host:port'.",
+    )
 
 
-def as_read_only(arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
-    """Views that cannot be written to."""
-    views = {}
-    for name, array in arrays.items():
-        view = np.asarray(array).view()
-        view.flags.writeable = False
-        views[name] = view
-    return views
+def cores() -> int:
+    """Processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -59,7 +59,7 @@ def _column(series: pl.Series, column: ColumnProfile, *, question: Question, kin
     listed = _categories(series, column, role, question=question, kind=kind)
     return Column(
         name=column.name,
-        kind=_kind(column, role, kind),
+        kind=_kind(column, role, question=question, kind=kind),
         role=role,
         nullable=column.missing > 0,
         low=column.low,
@@ -72,18 +72,25 @@ def _column(series: pl.Series, column: ColumnProfile, *, question: Question, kin
 def _role(column: ColumnProfile, question: Question) -> tuple[Role, str]:
     if column.name == question.target:
         return "target", ""
-    if column.name == question.group_column:
-        return "group", "named as group_column by the question"
-    if column.name == question.time_column:
-        return "time", "named as time_column by the question"
-    if column.name in question.ignore:
-        return "ignored", "named under ignore by the question"
+    named: tuple[tuple[Role, str, bool], ...] = (
+        ("group", "as group_column", column.name == question.group_column),
+        ("time", "as time_column", column.name == question.time_column),
+        ("ignored", "as weight_column", column.name == question.weight_column),
+        ("ignored", "under ignore", column.name in question.ignore),
+    )
+    for role, how, holds in named:
+        if holds:
+            return role, f"named {how} by the question"
+    if column.name in {*question.keep, *question.kinds, *question.monotone, *question.ordered}:
+        return "feature", "named by the question"
     return column.role, column.note
 
 
-def _kind(column: ColumnProfile, role: Role, kind: Kind) -> ColumnKind:
+def _kind(column: ColumnProfile, role: Role, *, question: Question, kind: Kind) -> ColumnKind:
+    if column.name in question.ordered:
+        return "category"
     if role != "target":
-        return column.kind
+        return question.kinds.get(column.name, column.kind)
     if kind != "regression":
         return "category"
     return "integer" if column.kind == "integer" else "number"
@@ -94,10 +101,12 @@ def _categories(
 ) -> tuple[str, ...]:
     if role == "target":
         return () if kind == "regression" else _classes(series, kind, question.positive)
+    shown = _kind(column, role, question=question, kind=kind)
     hidden = role == "identifier" or any(flag.startswith("personal") for flag in column.flags)
-    if hidden or column.kind not in {"category", "boolean"} or column.distinct > MOST_CATEGORIES:
+    if hidden or shown not in {"category", "boolean"} or column.distinct > MOST_CATEGORIES:
         return ()
-    levels = label_text(series) if column.kind == "boolean" else series.str.strip_chars()
+    texts = series.dtype == pl.String and column.kind != "boolean"
+    levels = series.str.strip_chars() if texts else label_text(series)
     return tuple(sorted(level for level in levels.drop_nulls().unique() if level))
 
 

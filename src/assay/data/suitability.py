@@ -12,6 +12,8 @@ from assay.question import Question
 
 FEWEST_ROWS = 20
 """Rows with a target that a table needs: below, neither learning nor testing means anything."""
+MAY_BE_TARGET = ("affected_groups", "budget: fairness")
+"""What may name the target too."""
 _GLANCE = 1_000
 """Rows that are looked at first; of nearly every table they tell what all rows would."""
 
@@ -52,6 +54,7 @@ def check_table(frame: pl.DataFrame, question: Question) -> CheckedTable:
     _check_names(frame, question)
     usable = frame.filter(answered(frame[question.target]))
     _check_target(usable, question)
+    _check_demands(usable, question)
     _check_features(usable, question)
     return CheckedTable(usable, frame.height - usable.height)
 
@@ -75,10 +78,16 @@ def _check_names(frame: pl.DataFrame, question: Question) -> None:
     named += [("time_column", name) for name in [question.time_column] if name is not None]
     named += [("ignore", name) for name in question.ignore]
     named += [("affected_groups", group.column) for group in question.affected_groups]
+    named += [("weight_column", name) for name in [question.weight_column] if name is not None]
+    named += [("budget: fairness", name) for name in [question.budget.fairness] if name]
+    named += [("keep", name) for name in question.keep]
+    named += [("kinds", name) for name in question.kinds]
+    named += [("monotone", name) for name in question.monotone]
+    named += [("ordered", name) for name in question.ordered]
     for key, name in named:
         if name not in frame.columns:
             raise UnknownColumn(name, frame.columns, where=f"assay.yaml: {key}")
-        if key != "target" and name == question.target and key != "affected_groups":
+        if key != "target" and name == question.target and key not in MAY_BE_TARGET:
             raise InvalidTable(
                 f"Column {name!r} is the target and cannot be the {key} too.",
                 hint="Take it out of one of the two.",
@@ -117,6 +126,37 @@ def _check_target(usable: pl.DataFrame, question: Question) -> None:
     _check_classes(usable, question)
 
 
+def _check_demands(usable: pl.DataFrame, question: Question) -> None:
+    """What the question asks of the search, held against the kind of its answer."""
+    kind, _ = infer_kind(usable, question)
+    problems = {
+        "costs": bool(question.costs) and kind == "regression",
+        "monotone": bool(question.monotone) and kind == "multiclass",
+    }
+    for key, wrong in problems.items():
+        if wrong:
+            raise InvalidTable(
+                f"The question gives {key}, but is a {kind} question.",
+                hint=f"Leave out `{key}`, or ask for another kind.",
+                where=f"assay.yaml: {key}",
+            )
+    if question.weight_column is not None:
+        _check_weights(usable[question.weight_column])
+
+
+def _check_weights(weights: pl.Series) -> None:
+    numbers = weights.cast(pl.Float64, strict=False)
+    bad = int((numbers.is_null() | ~numbers.is_finite() | (numbers < 0)).fill_null(True).sum())
+    if bad or not numbers.sum():
+        raise InvalidTable(
+            f"The weight column {weights.name!r} is no number from 0 on in {_count(bad)}."
+            if bad
+            else f"The weight column {weights.name!r} is 0 in every row.",
+            hint="Correct these cells, or leave `weight_column` out.",
+            where="assay.yaml: weight_column",
+        )
+
+
 def _count(rows: int) -> str:
     return "one row" if rows == 1 else f"{rows} rows"
 
@@ -149,7 +189,13 @@ def _check_classes(usable: pl.DataFrame, question: Question) -> None:
 
 
 def _check_features(usable: pl.DataFrame, question: Question) -> None:
-    apart = {question.target, question.group_column, question.time_column, *question.ignore}
+    apart = {
+        question.target,
+        question.group_column,
+        question.time_column,
+        question.weight_column,
+        *question.ignore,
+    }
     columns = [name for name in usable.columns if name not in apart]
     if not columns:
         raise InvalidTable(
