@@ -200,12 +200,7 @@ def make_run(case: Case, tool: Tool, predictions: Path | None = None) -> dict[st
         _write_job(folder, case, tool, parted)
         load = os.getloadavg()[0]
         watched = watch(
-            [
-                str(python_of(tool.runner)),
-                "-m",
-                f"benchmarks.automl.runners.{tool.runner}",
-                str(folder),
-            ],
+            [*command_of(tool), str(folder)],
             folder=ROOT,
             log=folder / "log.txt",
             limit_s=5 * case.budget_s + 600,
@@ -217,6 +212,11 @@ def make_run(case: Case, tool: Tool, predictions: Path | None = None) -> dict[st
         return {**run, "load_before": load, "rows": parted.train.height, "commit": commit()}
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def command_of(tool: Tool) -> list[str]:
+    """What runs a tool, but for the folder."""
+    return [str(python_of(tool.runner)), "-m", f"benchmarks.automl.runners.{tool.runner}"]
 
 
 def _write_job(folder: Path, case: Case, tool: Tool, parted: Split) -> None:
@@ -253,7 +253,7 @@ def _read_job(folder: Path, watched: Watched, parted: Split, case: Case) -> dict
         return {"status": "failed", "why": "predictions of the wrong shape, or not finite"}
     info: dict[str, Any] = json.loads((folder / "info.json").read_text())
     fit = info.pop("fit_began"), info.pop("fit_ended")
-    info["peak_mb"] = max(info["peak_mb"], watched.peak_mb(*fit))
+    info["peak_mb"] = max(info["peak_own_mb"], watched.peak_mb(*fit))
     info["cpu_s"] = max(info["cpu_s"], watched.cpu_s(*fit))
     answered = Answered(truth=truth_of(parted), said=said)
     names = SCORED[TABLES[case.table].kind]

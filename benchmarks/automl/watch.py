@@ -68,6 +68,7 @@ class _Tree:
             with contextlib.suppress(psutil.Error):
                 if process.is_running():  # the same process, not another with its number
                     process.kill()
+        psutil.wait_procs(self.known.values(), timeout=10)
 
 
 def watch(

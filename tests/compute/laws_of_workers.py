@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assay.compute import TimeLimit, Workers, WorkerLost
+from assay.compute import TimeLimit, WorkerLost, Workers
 from assay.errors import InputError, InvalidTable, RunBusy
 
 
@@ -79,8 +79,9 @@ def no_more_jobs_run_than_there_are_slots(workers: Workers) -> None:
 
 
 def errors_come_back_as_they_were(workers: Workers) -> None:
-    with pytest.raises(ZeroDivisionError, match="^division by zero$"):
+    with pytest.raises(ZeroDivisionError) as simple:
         workers.submit(lambda: 1 / 0).result()
+    assert str(simple.value) == "division by zero"
     error = InvalidTable("No rows.", hint="Add rows.", where="table.csv")
     with pytest.raises(InvalidTable) as caught:
         workers.submit(raise_, error).result()
@@ -173,7 +174,6 @@ def an_error_that_cannot_be_sent_arrives_as_its_text(workers: Workers) -> None:
     with pytest.raises(RuntimeError, match="Unshippable: cannot be rebuilt from 1"):
         workers.submit(raise_unshippable).result()
     with pytest.raises(RuntimeError, match="RunBusy: Run 'r' is being worked on"):
-        workers.submit(raise_, RuntimeError()).cancel()
         workers.submit(lambda: raise_(RunBusy("r", host="h", pid=1))).result()
 
 

@@ -106,7 +106,7 @@ def run(fit: Fit, *packages: str) -> None:
         "cpu_s": _cpu_seconds() - cpu,
         "fit_began": began,
         "fit_ended": time.time(),
-        "peak_mb": _peak_megabytes(),
+        "peak_own_mb": _peak_megabytes(),
     }
     np.save(folder / "predictions.npy", _in_order(model, test, task))
     saved = folder / "saved"

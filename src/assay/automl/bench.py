@@ -197,10 +197,10 @@ class Bench:
         self.journal.keep(finished, spent_s=self.clock.spent_s)
         return self._attempt(running.candidate, finished)
 
-    def refit(self, attempts: Sequence[Attempt], *, seconds: float | None) -> list[FoldFit | None]:
+    def refit(self, attempts: Sequence[Attempt], *, seconds: float | None) -> list[FoldFit | Exception]:
         """Fit each on all training rows, with the rounds that cross-validation settled.
 
-        ``seconds`` bounds each fit; None for one that could not be fitted in time.
+        ``seconds`` bounds each fit; one that cannot be fitted in time is an error.
         """
         limit = 3600.0 if seconds is None else max(5.0, 3 * seconds) + GRACE_S
         jobs = [
@@ -217,7 +217,7 @@ class Bench:
             )
             for attempt in attempts
         ]
-        return [_result_or_none(job) for job in jobs]
+        return [_outcome(job) for job in jobs]
 
     def probed_s(self, candidate: Candidate, *, limit: float) -> float:
         """Seconds that one fit may take, from a fit on a sample; 0 for few rows.
@@ -417,12 +417,12 @@ class Bench:
         self.features_of[part] = features
 
 
-def _result_or_none(job: Job[FoldFit]) -> FoldFit | None:
-    """What a fit gave; None where it did not end well, which costs a member and not the search."""
+def _outcome(job: Job[FoldFit]) -> FoldFit | Exception:
+    """What a fit gave, or why it ended badly, which costs a member and not the search."""
     try:
         return job.result()
-    except Exception:
-        return None
+    except Exception as error:
+        return error
 
 
 def constant_answer(

@@ -35,7 +35,7 @@ from assay.automl.contributions import contributions
 from assay.automl.curve import learning_curve
 from assay.automl.fairness import GAP_OF, on_front
 from assay.automl.family import Family, Loss, find_families
-from assay.automl.fitting import shown
+from assay.automl.fitting import FoldFit, shown
 from assay.automl.hunt import Hunt
 from assay.automl.journal import Journal
 from assay.automl.leaderboard import Contribution, CurvePoint, Leaderboard, Trial
@@ -329,14 +329,15 @@ def _refitted(choice: Choice, bench: Bench, clock: Clock, spec: SearchSpec) -> A
         waves = -(-len(numbers) // bench.workers.slots)
         seconds = max(0.5, 0.9 * (clock.budget_s - clock.spent_s) / waves)
     fits = bench.refit(list(choice.attempts.values()), seconds=seconds)
-    late = {n for n, fit in zip(numbers, fits, strict=True) if fit is None}
-    if len(late) == len(numbers):
-        fits = bench.refit([choice.single], seconds=None)
-        numbers = [n for n, a in choice.attempts.items() if a is choice.single] or numbers[:1]
-        late = set(choice.attempts) - set(numbers)
+    done = {n: fit for n, fit in zip(numbers, fits, strict=True) if isinstance(fit, FoldFit)}
+    if not done:
+        number, (fit,) = numbers[0], bench.refit([choice.attempts[numbers[0]]], seconds=None)
+        if isinstance(fit, Exception):
+            raise fit
+        done = {number: fit}
+    late = set(numbers) - set(done)
     if late:
         choice = choice.without(late)
-    done = {n: fit for n, fit in zip(numbers, fits, strict=False) if fit is not None}
     return assemble(choice, done, bench, _finish(choice, bench, spec))
 
 

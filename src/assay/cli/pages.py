@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from assay.cli.board import show_leaderboard
 from assay.cli.terminal import console, emit_table, say, shown
 
 if TYPE_CHECKING:
     from assay.assess.finding import Assessment, Finding
-    from assay.automl.leaderboard import Leaderboard
     from assay.policy.gate import Decision, Outcome
     from assay.project import Project
     from assay.run import Run
@@ -42,49 +42,6 @@ def show_run(run: Run) -> None:
         show_decision(run.decision)
     if not run.finished:
         say(f"Run {run.id}: {run.state}. Continue it with `assay run`.")
-
-
-def show_leaderboard(board: Leaderboard, *, most: int | None = None) -> None:
-    """Trials, best first."""
-    trials = board.trials[:most]
-    emit_table(
-        (
-            "no.",
-            "family",
-            board.metric,
-            "interval",
-            "fit s",
-            "µs/row",
-            "nodes",
-            "readable",
-            "weight",
-            "note",
-        ),
-        [
-            (
-                t.number,
-                t.family,
-                t.score,
-                f"{shown(t.low)} to {shown(t.high)}" if t.low is not None else "",
-                round(t.fit_s, 2),
-                round(t.predict_us_per_row, 1),
-                t.nodes,
-                t.transparent,
-                f"{t.weight:.0%}" if t.weight else "",
-                t.note if t.status == "finished" else f"{t.status}: {t.note}",
-            )
-            for t in trials
-        ],
-        title=f"Leaderboard: {len(board.trials)} trials in {board.spent_s:.0f} s, "
-        f"cross-validated {board.metric} ({board.better} is better)",
-        right=("no.", board.metric, "fit s", "µs/row", "nodes", "weight"),
-    )
-    if most is not None and len(board.trials) > most:
-        say(f"… and {len(board.trials) - most} more: assay runs leaderboard")
-    say(
-        f"Ensemble {shown(board.ensemble_score)}, the same answer for everyone "
-        f"{shown(board.baseline)}. {board.why}"
-    )
 
 
 def show_decision(decision: Decision) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,8 +14,6 @@ from assay.errors import AssayError
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress as RichProgress
-    from rich.progress import TaskID
 
     from assay.progress import Progress
 
@@ -113,68 +110,12 @@ def short(digest: str | None) -> str:
     return (digest or "").removeprefix("sha256:")[:12] or "–"
 
 
-class Live:
-    """Progress on a terminal: one line a step, a bar and the time left while it works."""
-
-    def __init__(self) -> None:
-        self._console = console(to_error=True)
-        self._bar: RichProgress | None = None
-        self._task: TaskID | None = None
-        self._began = time.monotonic()
-        self._about_s: float | None = None
-
-    def start(self, step: str, *, about_s: float | None = None) -> None:
-        """Show a bar for the step where this is a terminal, else one plain line."""
-        self._began, self._about_s = time.monotonic(), about_s
-        if not self._console.is_terminal:
-            about = f" (about {about_s:.0f} s)" if about_s and about_s > 2 else ""
-            self._console.print(f"  … {step}{about}", markup=False)
-            return
-        from rich.progress import (
-            BarColumn,
-            Progress,
-            SpinnerColumn,
-            TextColumn,
-            TimeRemainingColumn,
-        )
-
-        self._bar = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            TimeRemainingColumn(compact=True, elapsed_when_finished=True),
-            TextColumn("{task.fields[note]}"),
-            console=self._console,
-            transient=True,
-        )
-        self._task = self._bar.add_task(step, total=1.0 if about_s else None, note="")
-        self._bar.start()
-
-    def update(self, fraction: float, note: str = "") -> None:
-        """Move the bar."""
-        if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, completed=fraction, total=1.0, note=note)
-
-    def finish(self, step: str, summary: str) -> None:
-        """Replace the bar with one line that stays."""
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = self._task = None
-        from rich.text import Text
-
-        took = time.monotonic() - self._began
-        self._console.print(
-            Text.assemble(
-                ("✓ ", "green"), (f"{step:<14}", "bold"), f"{summary}  ", (f"{took:.1f} s", "dim")
-            )
-        )
-
-
 def progress(*, as_json: bool) -> Progress:
     """A live display, or silence where JSON was asked for."""
+    from assay.cli.live import Live
     from assay.progress import Silent
 
-    return Silent() if as_json else Live()
+    return Silent() if as_json else Live(console(to_error=True))
 
 
 def answer(value: Any, *, as_json: bool, show: Callable[[], None]) -> None:

@@ -94,6 +94,19 @@ def receive(channel: socket.socket, deadline: float | None = None) -> list[bytea
     return [_exactly(channel, length, deadline) for (length,) in _LENGTH.iter_unpack(lengths)]
 
 
+def hung_up(channel: socket.socket) -> bool:
+    """Whether the other end of a silent channel is closed."""
+    channel.setblocking(False)
+    try:
+        return not channel.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return False
+    except ConnectionError:
+        return True
+    finally:
+        channel.setblocking(True)
+
+
 def remaining(deadline: float | None) -> float | None:
     """Seconds until the deadline, more than none; None if there is no deadline."""
     return None if deadline is None else max(deadline - time.monotonic(), 1e-6)

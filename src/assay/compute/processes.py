@@ -24,7 +24,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assay.compute.messages import Part, opened, packed_call, receive, send
+from assay.compute.messages import Part, hung_up, opened, packed_call, receive, send
 from assay.compute.slots import Died, Outcome, OutOfTime, SlotWorkers
 from assay.compute.worker_main import NONE, NUMBER
 from assay.errors import StoreUnavailable
@@ -155,10 +155,13 @@ class ProcessSlot:
 
     def prepare(self) -> None:
         """See `assay.compute.slots.Slot`."""
-        if self._worker is not None and not self._worker.ended:
-            return
-        if self._worker is not None:
-            self._worker.channel.close()
+        worker = self._worker
+        if worker is not None:
+            if not worker.ended and hung_up(worker.channel):  # it died while it had no job
+                self._end(worker)
+            if not worker.ended:
+                return
+            worker.channel.close()
             self._worker = None
         self._worker = self._helper.fork()
 

@@ -206,8 +206,8 @@ class SlotWorkers:
                 # Before a job is taken: while this slot waits for a worker, another that has
                 # one may do the job.
                 slot.prepare()
-            except Died as failure:
-                died = failure
+            except Exception as failure:
+                died = failure if isinstance(failure, Died) else Died(repr(failure))
             job = self._take(slot)
             if job is not None:
                 self._attempt(job, slot, died)
@@ -229,9 +229,7 @@ class SlotWorkers:
 
     def _attempt(self, job: QueuedJob[Any], slot: Slot, died: Died | None) -> None:
         try:
-            if died:
-                raise died  # no worker to be had counts as one that died
-            outcome = slot.run(job.call, job.deadline)
+            outcome = _run(job, slot, died)
         except OutOfTime:
             outcome = raiser(TimeLimit(job.seconds or 0.0))
         except Died as failure:
@@ -239,6 +237,8 @@ class SlotWorkers:
             if self._queued_again(job):
                 return
             outcome = raiser(WorkerLost(str(failure)))
+        except Exception as failure:  # a fault of ours must not leave the caller waiting
+            outcome = raiser(failure)
         with self._changed:
             job.slot = None
             self._end(job, outcome)
@@ -258,3 +258,10 @@ class SlotWorkers:
             job.outcome = outcome
             job.call = None  # its arguments may be large
             self._changed.notify_all()
+
+
+def _run(job: QueuedJob[Any], slot: Slot, died: Died | None) -> Outcome:
+    """Run a job; no worker to be had counts as one that died."""
+    if died:
+        raise died
+    return slot.run(job.call, job.deadline)

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
 
-from assay.compute.messages import answer, receive, send
+from assay.compute.messages import answer, hung_up, receive, send
 
 NUMBER = struct.Struct("!q")
 NONE = 0
@@ -31,7 +31,7 @@ def main(descriptor: int, folder: str, preload: Sequence[str]) -> None:
     control = socket.socket(fileno=descriptor)
     children: set[int] = set()
     for module in preload:
-        if _hung_up(control):
+        if hung_up(control):
             break
         with suppress(Exception):  # the job that needs it will say so
             import_module(module)
@@ -41,13 +41,6 @@ def main(descriptor: int, folder: str, preload: Sequence[str]) -> None:
         _end(pid)
     shutil.rmtree(folder, ignore_errors=True)
     os._exit(0)
-
-
-def _hung_up(control: socket.socket) -> bool:
-    try:
-        return not control.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-    except BlockingIOError:
-        return False
 
 
 def _serve(control: socket.socket, children: set[int]) -> None:

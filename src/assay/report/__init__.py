@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         html_decision,
         html_leaderboard,
         html_profile,
+        html_standings,
     )
     from assay.report.page import render_html
     from assay.report.scorecard import render_pdf
@@ -27,6 +28,7 @@ _HOME = {
     "html_decision": "assay.report.fragments",
     "html_leaderboard": "assay.report.fragments",
     "html_profile": "assay.report.fragments",
+    "html_standings": "assay.report.fragments",
     "render_card": "assay.report.card",
     "render_documents": "assay.report.documents",
     "render_html": "assay.report.page",
@@ -38,6 +40,7 @@ __all__ = [
     "html_decision",
     "html_leaderboard",
     "html_profile",
+    "html_standings",
     "render_card",
     "render_documents",
     "render_html",

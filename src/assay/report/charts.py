@@ -120,24 +120,24 @@ def interval_dots(
     ends = [x for bar in shown for x in (bar.value, bar.lower, bar.upper) if x is not None]
     if reference:
         ends.append(reference.value)
-    base = alt.Chart(_values(_row(bar, ends) for bar in shown)).encode(
-        y=alt.Y("label:N", sort=None, title=None, axis=_labels())
+    base = alt.Chart(inline(_row(bar, ends) for bar in shown)).encode(
+        y=alt.Y("label:N", sort=None, title=None, axis=label_axis())
     )
     x = alt.X(
         "value:Q",
-        title=_cut(measure, LONGEST_TITLE),
-        scale=_scale(ends),
-        axis=_ticks(share=share),
+        title=cut(measure, LONGEST_TITLE),
+        scale=padded(ends),
+        axis=tick_axis(share=share),
     )
     layers = [
         base.mark_rule(color=BLUE, strokeWidth=2, opacity=0.55).encode(
-            x=alt.X("lower:Q", title=_cut(measure, LONGEST_TITLE)), x2="upper:Q"
+            x=alt.X("lower:Q", title=cut(measure, LONGEST_TITLE)), x2="upper:Q"
         ),
         base.mark_circle(color=BLUE, size=70, opacity=1).encode(x=x),
     ]
     if reference:
         layers += _vertical(reference, ends)
-    return _finish(*layers, height=max(60, 24 * len(shown)))
+    return finish(*layers, height=max(60, 24 * len(shown)))
 
 
 def predicted_against_true(
@@ -152,16 +152,18 @@ def predicted_against_true(
     """
     rows = _thinned(list(zip(actual, predicted, strict=True)))
     ends = [x for pair in rows for x in pair]
-    scale = _scale(ends)
+    scale = padded(ends)
     points = (
-        alt.Chart(_values({"actual": a, "predicted": p} for a, p in rows))
+        alt.Chart(inline({"actual": a, "predicted": p} for a, p in rows))
         .mark_circle(color=BLUE, size=36, opacity=0.5)
         .encode(
-            x=alt.X("actual:Q", title=_with_unit("True", unit), scale=scale, axis=_ticks()),
-            y=alt.Y("predicted:Q", title=_with_unit("Predicted", unit), scale=scale, axis=_ticks()),
+            x=alt.X("actual:Q", title=_with_unit("True", unit), scale=scale, axis=tick_axis()),
+            y=alt.Y(
+                "predicted:Q", title=_with_unit("Predicted", unit), scale=scale, axis=tick_axis()
+            ),
         )
     )
-    return _finish(_diagonal(min(ends), max(ends)), points, height=260)
+    return finish(_diagonal(min(ends), max(ends)), points, height=260)
 
 
 def residuals(
@@ -170,30 +172,30 @@ def residuals(
     """Predicted minus true, over predicted: a pattern here is something the model missed."""
     rows = _thinned([(p, p - a) for a, p in zip(actual, predicted, strict=True)])
     points = (
-        alt.Chart(_values({"predicted": p, "residual": r} for p, r in rows))
+        alt.Chart(inline({"predicted": p, "residual": r} for p, r in rows))
         .mark_circle(color=BLUE, size=36, opacity=0.5)
         .encode(
             x=alt.X(
                 "predicted:Q",
                 title=_with_unit("Predicted", unit),
                 scale=alt.Scale(zero=False),
-                axis=_ticks(),
+                axis=tick_axis(),
             ),
-            y=alt.Y("residual:Q", title=_with_unit("Predicted − true", unit), axis=_ticks()),
+            y=alt.Y("residual:Q", title=_with_unit("Predicted − true", unit), axis=tick_axis()),
         )
     )
     zero = (
-        alt.Chart(_values([{"zero": 0}]))
+        alt.Chart(inline([{"zero": 0}]))
         .mark_rule(color=MUTED, strokeDash=[4, 3])
         .encode(y="zero:Q")
     )
-    return _finish(zero, points, height=260)
+    return finish(zero, points, height=260)
 
 
 def calibration(bins: Sequence[Bin]) -> alt.LayerChart:
     """Reliability diagram: share observed over probability forecast, with intervals."""
     base = alt.Chart(
-        _values(
+        inline(
             {
                 "forecast": b.forecast,
                 "observed": b.observed,
@@ -208,16 +210,16 @@ def calibration(bins: Sequence[Bin]) -> alt.LayerChart:
             "forecast:Q",
             title="Forecast probability",
             scale=alt.Scale(domain=[0, 1]),
-            axis=_ticks(share=True),
+            axis=tick_axis(share=True),
         )
     )
     y = alt.Y(
         "observed:Q",
         title="Share observed",
         scale=alt.Scale(domain=[0, 1]),
-        axis=_ticks(share=True),
+        axis=tick_axis(share=True),
     )
-    return _finish(
+    return finish(
         _diagonal(0, 1),
         base.mark_rule(color=BLUE, strokeWidth=2, opacity=0.55).encode(
             y=alt.Y("lower:Q", title="Share observed"), y2="upper:Q"
@@ -242,9 +244,9 @@ def bars(
     """
     known = [(item.label, item.value) for item in items if item.value is not None][:MOST_ROWS]
     base = alt.Chart(
-        _values(
+        inline(
             {
-                "label": _cut(label),
+                "label": cut(label),
                 "value": value,
                 "kind": "down" if value < 0 else "up",
                 "words": _figure(value, share=share, signed=signed),
@@ -252,18 +254,18 @@ def bars(
             for label, value in known
         )
     ).encode(
-        y=alt.Y("label:N", sort=None, title=None, axis=_labels()),
+        y=alt.Y("label:N", sort=None, title=None, axis=label_axis()),
         x=alt.X(
             "value:Q",
-            title=_cut(measure, LONGEST_TITLE),
-            scale=_scale([0.0, *(value for _, value in known)], pad=0.2),
-            axis=_ticks(share=share),
+            title=cut(measure, LONGEST_TITLE),
+            scale=padded([0.0, *(value for _, value in known)], pad=0.2),
+            axis=tick_axis(share=share),
         ),
     )
     colour = alt.Color(
         "kind:N", legend=None, scale=alt.Scale(domain=["up", "down"], range=[BLUE, VERMILLION])
     )
-    return _finish(
+    return finish(
         base.mark_bar(size=11, color=BLUE).encode(**({"color": colour} if signed else {})),
         base.transform_filter("datum.value >= 0")
         .mark_text(align="left", dx=5, color=INK, fontSize=11)
@@ -291,21 +293,21 @@ def histogram(
         for left, right, n in zip(edges, edges[1:], counts, strict=False)
     ]
     bars_of_rows = (
-        alt.Chart(_values(rows))
+        alt.Chart(inline(rows))
         .mark_bar(color=BLUE, opacity=0.85, binSpacing=1)
         .encode(
             x=alt.X(
                 "left:Q",
-                title=_cut(measure, LONGEST_TITLE),
+                title=cut(measure, LONGEST_TITLE),
                 bin="binned",
                 scale=alt.Scale(zero=False, nice=False),
-                axis=_ticks(share=share),
+                axis=tick_axis(share=share),
             ),
             x2="right:Q",
-            y=alt.Y("rows:Q", title="Rows", axis=_ticks()),
+            y=alt.Y("rows:Q", title="Rows", axis=tick_axis()),
         )
     )
-    return _finish(bars_of_rows, height=200)
+    return finish(bars_of_rows, height=200)
 
 
 def shares_by_class(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> alt.LayerChart:
@@ -317,15 +319,15 @@ def shares_by_class(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> 
         ``counts[i][j]`` rows of true class i were answered as class j.
     """
     cells = [
-        {"true": _cut(t), "answer": _cut(a), "count": n, "share": n / max(sum(row), 1)}
+        {"true": cut(t), "answer": cut(a), "count": n, "share": n / max(sum(row), 1)}
         for t, row in zip(classes, counts, strict=True)
         for a, n in zip(classes, row, strict=True)
     ]
-    base = alt.Chart(_values(cells)).encode(
+    base = alt.Chart(inline(cells)).encode(
         x=alt.X("answer:N", sort=None, title="Answered", axis=alt.Axis(labelAngle=0, orient="top")),
-        y=alt.Y("true:N", sort=None, title="True", axis=_labels(title_anchor="start")),
+        y=alt.Y("true:N", sort=None, title="True", axis=label_axis(title_anchor="start")),
     )
-    return _finish(
+    return finish(
         base.mark_rect(color=BLUE).encode(
             opacity=alt.Opacity(
                 "share:Q", legend=None, scale=alt.Scale(domain=[0, 1], range=[0.04, 0.55])
@@ -367,7 +369,7 @@ def _tidy(svg: str) -> str:
     return re.sub(r'<path d="M0,0h0v0h0Z"/>|<g></g>|<g/>', "", svg)
 
 
-def _finish(*layers: alt.Chart, height: float) -> alt.LayerChart:
+def finish(*layers: alt.Chart, height: float) -> alt.LayerChart:
     """Size, fonts and quiet axes, the same for every chart."""
     return alt.LayerChart(
         layer=list(layers),
@@ -384,14 +386,14 @@ def _figure(value: float, *, share: bool, signed: bool) -> str:
     return f"+{words}" if signed and value > 0 else words
 
 
-def _cut(text: str, longest: int = LONGEST_LABEL) -> str:
+def cut(text: str, longest: int = LONGEST_LABEL) -> str:
     """Text that fits beside a picture; measuring it in the drawing engine would be slow."""
     words = printable(text)
     return words if len(words) <= longest else f"{words[: longest - 1]}…"
 
 
-def _values(rows: Any) -> alt.InlineData:
-    """Inline data: field names are ours, so a column called ``a.b[0]`` stays plain text."""
+def inline(rows: Any) -> alt.InlineData:
+    """Rows as inline data: field names are ours, so a column ``a.b[0]`` stays plain text."""
     return alt.InlineData(values=list(rows))
 
 
@@ -400,7 +402,7 @@ def _row(bar: Bar, ends: list[float]) -> dict[str, Any]:
     has_interval = bar.lower is not None or bar.upper is not None
     low = min(ends) if has_interval and bar.lower is None else bar.lower
     high = max(ends) if has_interval and bar.upper is None else bar.upper
-    name = _cut(bar.label)
+    name = cut(bar.label)
     label = name if bar.rows is None else f"{name} ({bar.rows:,})"
     return {
         "label": label,
@@ -410,7 +412,7 @@ def _row(bar: Bar, ends: list[float]) -> dict[str, Any]:
     }
 
 
-def _scale(ends: Sequence[float], pad: float = 0.06) -> alt.Scale:
+def padded(ends: Sequence[float], pad: float = 0.06) -> alt.Scale:
     """A domain a little wider than the figures."""
     low, high = min(ends, default=0.0), max(ends, default=1.0)
     room = (high - low) * pad or abs(high) * 0.5 or 1.0
@@ -421,7 +423,7 @@ def _scale(ends: Sequence[float], pad: float = 0.06) -> alt.Scale:
 def _vertical(reference: Reference, ends: Sequence[float]) -> list[alt.Chart]:
     """A dashed line with its label on top, leaning to the side that has room."""
     right = reference.value > (min(ends) + max(ends)) / 2
-    base = alt.Chart(_values([{"value": reference.value, "label": reference.label}])).encode(
+    base = alt.Chart(inline([{"value": reference.value, "label": reference.label}])).encode(
         x="value:Q"
     )
     return [
@@ -440,18 +442,19 @@ def _vertical(reference: Reference, ends: Sequence[float]) -> list[alt.Chart]:
 def _diagonal(low: float, high: float) -> alt.Chart:
     """The line where two axes are equal."""
     line: alt.Chart = (
-        alt.Chart(_values([{"a": low, "b": low}, {"a": high, "b": high}]))
+        alt.Chart(inline([{"a": low, "b": low}, {"a": high, "b": high}]))
         .mark_line(color=MUTED, strokeDash=[4, 3], strokeWidth=1)
         .encode(x="a:Q", y="b:Q")
     )
     return line
 
 
-def _labels(title_anchor: Literal["start", "end"] = "end") -> alt.Axis:
+def label_axis(title_anchor: Literal["start", "end"] = "end") -> alt.Axis:
+    """An axis of names."""
     return alt.Axis(grid=False, labelColor=INK, titleAnchor=title_anchor)
 
 
-def _ticks(*, share: bool = False) -> alt.Axis:
+def tick_axis(*, share: bool = False) -> alt.Axis:
     """Numbers along an axis; ``~s`` alone would write a half as ``500m``, zero as ``0k``."""
     if share:
         return alt.Axis(format="~%")

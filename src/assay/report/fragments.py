@@ -9,7 +9,9 @@ from assay.assess.finding import Assessment
 from assay.automl.leaderboard import Leaderboard
 from assay.data.profile import Profile
 from assay.policy.gate import Decision, Outcome
+from assay.progress import Standing
 from assay.report.evidence import interval, measured, source
+from assay.report.leaderboard_words import DIGITS, trial_name
 from assay.report.rules import limits
 from assay.report.strip import bound_strip
 from assay.report.tally import tallies
@@ -32,6 +34,13 @@ from assay.report.wording import (
 _CELL = "text-align:left;vertical-align:top;padding:.3em 1em .3em 0"
 _BOX = "font-family:system-ui,sans-serif;line-height:1.45;max-width:60em"
 
+_GRID = (
+    "display:grid;grid-template-columns:repeat(auto-fit,minmax(25em,1fr));gap:0 1em;"
+    "background:#fff;color:#1d2733"
+)
+MOST_TRIALS = 15
+"""Trials that a notebook shows; the record holds all."""
+
 
 class Drawn(str):
     """HTML that this module made and need not escape."""
@@ -40,27 +49,68 @@ class Drawn(str):
 
 
 def html_leaderboard(leaderboard: Leaderboard) -> str:
-    """What the search tried, as an HTML fragment."""
+    """What the search tried, with its pictures, as an HTML fragment."""
+    board = leaderboard
     rows = [
         (
-            f"#{t.number} {t.family}",
-            number(t.score) if t.score is not None else t.status,
-            between(t.low, t.high),
+            trial_name(t),
+            number(t.score, digits=DIGITS) if t.score is not None else t.status,
+            between(t.low, t.high, digits=DIGITS),
             share(t.weight) if t.weight else NONE,
-            "yes" if t.transparent else "no",
             duration(t.fit_s),
+            f"{number(t.predict_us_per_row)} µs",
+            f"{number(t.kilobytes)} kB",
+            "yes" if t.transparent else "no",
+            t.recipe,
+            t.note if t.status == "finished" else f"{t.status}: {t.note}",
         )
-        for t in leaderboard.trials
+        for t in board.trials[:MOST_TRIALS]
     ]
-    metric = metric_name(leaderboard.metric)
+    metric = metric_name(board.metric)
+    left = len(board.trials) - len(rows)
     return _fragment(
         "Leaderboard",
-        f"{leaderboard.why} {metric} of the ensemble: {number(leaderboard.ensemble_score)}; "
-        f"of the constant answer: {number(leaderboard.baseline)}; {leaderboard.better} is better.",
+        f"{board.why} {metric} of the model: {number(board.ensemble_score, digits=DIGITS)}; "
+        f"of the constant answer: {number(board.baseline, digits=DIGITS)}; {board.better} is better.",
         _table(
-            "Trials, best first", ("Trial", metric, "Interval", "Weight", "Readable", "Fit"), rows
-        ),
+            f"Trials, best first{f'; {count(left)} more are not shown' if left > 0 else ''}",
+            (
+                *("Trial", metric, "Interval", "Share", "Fit", "One answer", "Size"),
+                *("Readable", "Features", "Note"),
+            ),
+            rows,
+        )
+        + "".join(f'<p style="margin:.3em 0">{escape(note)}</p>' for note in board.notes)
+        + _drawn(board),
     )
+
+
+def html_standings(
+    step: str, words: str, standings: Sequence[Standing], *, fraction: float = 0.0
+) -> str:
+    """How a search stands while it runs, as an HTML fragment.
+
+    Parameters
+    ----------
+    step : str
+        What is being done.
+    words : str
+        What runs now, and the time left.
+    standings : sequence of Standing
+        The best trials so far, best first.
+    fraction : float
+        How much is done, in [0, 1].
+    """
+    bar = (
+        f'<progress max="1" value="{fraction:.3f}" aria-label="{escape(step)}" '
+        f'style="width:20em"></progress>'
+    )
+    rows = [
+        (f"{s.family} #{s.number}", number(s.score, digits=DIGITS), duration(s.took_s))
+        for s in standings
+    ]
+    best = _table("Best so far", ("Trial", "Score", "Took"), rows) if rows else ""
+    return _fragment(step, words, bar + best)
 
 
 def html_decision(decision: Decision) -> str:
@@ -129,6 +179,15 @@ def html_profile(profile: Profile) -> str:
             "Columns", ("Column", "Kind", "Role", "Missing", "Distinct", "Range", "Flags"), rows
         ),
     )
+
+
+def _drawn(board: Leaderboard) -> str:
+    """The pictures on white, whatever the notebook's theme; drawn only when they are shown."""
+    from assay.report.leaderboard_pictures import leaderboard_pictures
+    from assay.report.sheet import figure
+
+    figures = "".join(map(figure, leaderboard_pictures(board)))
+    return f'<div style="{_GRID}">{figures}</div>' if figures else ""
 
 
 def _strip(outcome: Outcome) -> str:

@@ -7,14 +7,12 @@ so that nobody needs to see it.
 from __future__ import annotations
 
 from assay.assess.finding import Finding
-from assay.automl.leaderboard import Leaderboard, Trial
 from assay.data.profile import Profile
 from assay.report import charts
 from assay.report.charts import Bar, Reference
 from assay.report.details import detail_pictures
 from assay.report.picture import Picture, with_unit
-from assay.report.verdict import metric_name, metric_unit
-from assay.report.wording import NONE, SHARES, between, count, counted, quantity, share
+from assay.report.wording import SHARES, between, count, counted, quantity, share
 
 
 def finding_pictures(finding: Finding, *, unit: str = "") -> tuple[Picture, ...]:
@@ -31,45 +29,6 @@ def finding_pictures(finding: Finding, *, unit: str = "") -> tuple[Picture, ...]
         return ()
     drawn = (_groups(finding),) if len(finding.groups) > 1 else ()
     return drawn + detail_pictures(finding, unit=unit)
-
-
-def leaderboard_picture(board: Leaderboard, *, unit: str = "") -> Picture | None:
-    """Scores of the finished trials with their intervals, against the constant answer."""
-    done = [trial for trial in board.trials if trial.score is not None]
-    if not done:
-        return None
-    scale = metric_unit(board.metric, unit)
-    name = metric_name(board.metric)
-    chart = charts.interval_dots(
-        [Bar(trial_name(t), t.score, t.low, t.high) for t in done[:12]],
-        measure=f"{with_unit(name, scale)}, {board.better} is better",
-        reference=Reference(board.baseline, "constant answer"),
-        share=scale in SHARES,
-    )
-    best = done[0]
-    return Picture(
-        title="What the search tried",
-        text=f"{counted(len(done), 'trial')} finished. The best single one, {trial_name(best)}, "
-        f"reaches {quantity(best.score, scale)}; the chosen ensemble "
-        f"{quantity(board.ensemble_score, scale)}; the constant answer "
-        f"{quantity(board.baseline, scale)}.",
-        chart=chart,
-        columns=("Trial", name, "Interval", "Weight"),
-        rows=tuple(
-            (
-                trial_name(t),
-                quantity(t.score, scale),
-                between(t.low, t.high, scale),
-                share(t.weight) if t.weight else NONE,
-            )
-            for t in done
-        ),
-    )
-
-
-def trial_name(trial: Trial) -> str:
-    """A trial as people call it."""
-    return f"{trial.family} #{trial.number}"
 
 
 def missing_picture(profile: Profile) -> Picture | None:

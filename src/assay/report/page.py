@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from assay.report.dossier import Dossier
 from assay.report.evidence import principles
-from assay.report.gallery import finding_pictures, leaderboard_picture, missing_picture
+from assay.report.gallery import finding_pictures, missing_picture
+from assay.report.leaderboard_pictures import leaderboard_pictures
 from assay.report.picture import Picture
 from assay.report.record import parity_words, record_facts
 from assay.report.rules import rules
@@ -63,7 +64,7 @@ def _context(dossier: Dossier) -> dict[str, Any]:
         "principles": principles(dossier),
         "pictures_of": lambda found: finding_pictures(found, unit=unit),
         "missing": missing_picture(dossier.profile),
-        "leaderboard": leaderboard_picture(dossier.leaderboard, unit=unit),
+        "search": leaderboard_pictures(dossier.leaderboard, unit=unit),
         "parity_words": parity_words(dossier),
         "record": record_facts(dossier),
         "hallmark": hallmark_facts(dossier.hallmark) if dossier.hallmark else None,

@@ -11,7 +11,8 @@ from typing import Any
 
 from assay.report.dossier import Dossier
 from assay.report.evidence import principles
-from assay.report.gallery import finding_pictures, leaderboard_picture
+from assay.report.gallery import finding_pictures
+from assay.report.leaderboard_pictures import scores_picture
 from assay.report.picture import Picture
 from assay.report.record import digests, parity_words
 from assay.report.rules import RuleView, rules
@@ -137,7 +138,7 @@ def _asides(dossier: Dossier) -> list[str]:
 def _key_pictures(dossier: Dossier) -> list[dict[str, str]]:
     """The search, then what a rule could not settle, then the first of each principle."""
     unit = dossier.question.unit
-    board = leaderboard_picture(dossier.leaderboard, unit=unit)
+    board = scores_picture(dossier.leaderboard, unit=unit)
     drawn = [
         [
             (view, pictures[0])

@@ -50,13 +50,15 @@ EVIDENCE = {
 """Where evidence comes from, in words."""
 
 
-def number(value: float | None) -> str:
+def number(value: float | None, *, digits: int = 3) -> str:
     """Three significant digits with thousands separators.
 
     Parameters
     ----------
     value : float or None
         Any number; None and NaN read as a dash.
+    digits : int
+        Four where close figures are compared.
 
     Returns
     -------
@@ -67,8 +69,8 @@ def number(value: float | None) -> str:
     --------
     >>> number(12345.6), number(0.04567), number(-2.0), number(0.0000123)
     ('12,300', '0.0457', '−2', '1.23 × 10⁻⁵')
-    >>> number(None)
-    '–'
+    >>> number(None), number(0.84831, digits=4)
+    ('–', '0.8483')
     """
     if value is None or math.isnan(value):
         return NONE
@@ -79,12 +81,12 @@ def number(value: float | None) -> str:
     sign = "−" if value < 0 else ""
     size = abs(value)
     if size < 1e-4 or size >= 1e15:
-        mantissa, _, exponent = f"{size:.2e}".partition("e")
+        mantissa, _, exponent = f"{size:.{digits - 1}e}".partition("e")
         power = int(exponent)
         return f"{sign}{_trim(mantissa)} × 10{str(power).translate(_RAISED)}"
-    decimals = 2 - math.floor(math.log10(size))
+    decimals = digits - 1 - math.floor(math.log10(size))
     rounded = round(size, decimals)
-    decimals = 2 - math.floor(math.log10(rounded))  # 999.9 became 1,000
+    decimals = digits - 1 - math.floor(math.log10(rounded))  # 999.9 became 1,000
     return sign + _trim(f"{rounded:,.{max(decimals, 0)}f}")
 
 
@@ -107,7 +109,7 @@ def share(value: float | None) -> str:
     return f"{sign}{_trim(f'{size:,.{decimals}f}')}%"
 
 
-def quantity(value: float | None, unit: str = "") -> str:
+def quantity(value: float | None, unit: str = "", *, digits: int = 3) -> str:
     """A number with its unit; shares become percentages.
 
     Examples
@@ -119,10 +121,11 @@ def quantity(value: float | None, unit: str = "") -> str:
         return NONE
     if unit in SHARES:
         return share(value)
-    return f"{number(value)} {unit}" if unit else number(value)
+    words = number(value, digits=digits)
+    return f"{words} {unit}" if unit else words
 
 
-def between(lower: float | None, upper: float | None, unit: str = "") -> str:
+def between(lower: float | None, upper: float | None, unit: str = "", *, digits: int = 3) -> str:
     """An interval in words; a missing end is left open.
 
     Examples
@@ -133,11 +136,11 @@ def between(lower: float | None, upper: float | None, unit: str = "") -> str:
     if lower is None and upper is None:
         return NONE
     if lower is None:
-        return f"up to {quantity(upper, unit)}"
+        return f"up to {quantity(upper, unit, digits=digits)}"
     if upper is None:
-        return f"from {quantity(lower, unit)}"
-    first = quantity(lower, unit if unit in SHARES else "")
-    return f"{first} to {quantity(upper, unit)}"
+        return f"from {quantity(lower, unit, digits=digits)}"
+    first = quantity(lower, unit if unit in SHARES else "", digits=digits)
+    return f"{first} to {quantity(upper, unit, digits=digits)}"
 
 
 def bounds(value: float | None, lower: float | None, upper: float | None, unit: str = "") -> str:
