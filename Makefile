@@ -7,6 +7,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
+# Workers import the libraries too; compiling them anew each time would take most of a short budget.
+export PYTHONDONTWRITEBYTECODE =
 
 # Packages that must not meet Assay's own, each list in an environment of its own.
 ENVIRONMENTS := $(patsubst tests/environments/%.txt,.environments/%/.installed,\

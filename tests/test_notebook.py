@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
 
 from assay.assess.finding import Assessment, Finding
 from assay.automl.leaderboard import Leaderboard, Trial
-from assay.notebook import FRAGMENTS, html_run, teach_notebook
+from assay.notebook import FRAGMENTS, LiveBoard, html_run, teach_notebook
 from assay.policy.gate import decide
 from assay.policy.policy import Policy, Rule
+from assay.progress import Standing
 
 FINDING = Finding(
     check="REL001",
@@ -76,3 +78,28 @@ def test_a_run_is_shown_as_far_as_it_got() -> None:
     page = html_run(Begun())
     assert "interrupted after search" in page
     assert "&lt;linear&gt;" in page
+
+
+def tell(live: LiveBoard) -> None:
+    live.start("Searching", about_s=30)
+    live.update(0.1, "trial 1, linear")
+    live.board([Standing(number=1, family="linear", score=0.81, took_s=0.4)])
+    live.finish("search", "9 trials; roc_auc 0.85")
+
+
+@pytest.mark.usefixtures("shell")
+def test_a_live_board_is_one_display_that_changes() -> None:
+    with capture_output() as told:
+        tell(LiveBoard())
+    pages = [output.data["text/html"] for output in told.outputs]
+    assert "about 30 s left" in pages[0]
+    assert "linear #1" in pages[1]
+    assert "9 trials; roc_auc 0.85" in pages[-1]
+    assert "linear #1" in pages[-1]
+    assert not told.outputs[0].update
+    assert all(output.update for output in told.outputs[1:])
+
+
+def test_a_live_board_outside_a_notebook_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    tell(LiveBoard())
+    assert capsys.readouterr() == ("", "")

@@ -30,7 +30,7 @@ def say(*words: str | Path) -> Result:
 def test_it_tells_the_leaderboard_and_writes_nothing(table: Path, tmp_path: Path) -> None:
     done = say(table, "--target", "churn", *QUICK)
     assert done.exit_code == 0, done.stderr
-    assert "Leaderboard: 1 trials" in done.stdout
+    assert "Leaderboard: 1 trial " in done.stdout
     assert "Nothing was written" in done.stdout
     assert "1 trials; roc_auc" in " ".join(done.stderr.split())
     assert [p.name for p in tmp_path.iterdir()] == ["customers.csv"]

@@ -209,7 +209,9 @@ def a_job_that_kills_two_workers_is_given_up(workers: Workers) -> None:
 
 
 def closed_workers_take_no_job(workers: Workers) -> None:
+    workers.submit(int).result()
     running, waiting = [workers.submit(time.sleep, 30) for _ in range(2)], workers.submit(int)
+    time.sleep(0.2)
     workers.close()
     for job in [*running, waiting]:
         with pytest.raises(CancelledError):

@@ -50,13 +50,6 @@ def test_unknown_details_draw_nothing() -> None:
     assert gallery.finding_pictures(finding(details={"resamples": 2000})) == ()
 
 
-def test_the_leaderboard_tells_every_finished_trial() -> None:
-    picture = gallery.leaderboard_picture(car_price().leaderboard, unit="USD")
-    assert picture is not None
-    assert len(picture.rows) == 9
-    assert "constant answer 5,900 USD" in picture.text
-
-
 def test_a_table_without_holes_has_no_picture_of_them() -> None:
     profile = car_price().profile
     whole = tuple(msgspec.structs.replace(c, missing=0) for c in profile.columns)

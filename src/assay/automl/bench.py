@@ -14,7 +14,13 @@ import assay
 from assay.automl.clock import Clock
 from assay.automl.encoding import encode_table
 from assay.automl.family import Answers, Family, Params, Task, average
-from assay.automl.features import Extra, Features, fitting_matrix, learn_features
+from assay.automl.features import (
+    Extra,
+    Features,
+    fitting_matrix,
+    learn_features,
+    shown_classes,
+)
 from assay.automl.fitting import WHOLE, FitOrder, FoldFit, fit_part, shown
 from assay.automl.journal import (
     Finished,
@@ -197,7 +203,9 @@ class Bench:
         self.journal.keep(finished, spent_s=self.clock.spent_s)
         return self._attempt(running.candidate, finished)
 
-    def refit(self, attempts: Sequence[Attempt], *, seconds: float | None) -> list[FoldFit | Exception]:
+    def refit(
+        self, attempts: Sequence[Attempt], *, seconds: float | None
+    ) -> list[FoldFit | Exception]:
         """Fit each on all training rows, with the rounds that cross-validation settled.
 
         ``seconds`` bounds each fit; one that cannot be fitted in time is an error.
@@ -402,7 +410,7 @@ class Bench:
             problem.columns,
             table,
             answers,
-            classes=problem.classes,
+            classes=[problem.classes[k] for k in shown_classes(problem.y, problem.task)],
             ordered=self.spec.ordered,
             extras=self.extras,
             monotone=tuple(self.spec.monotone),

@@ -339,7 +339,7 @@ class _AssayEstimator(BaseEstimator):  # type: ignore[misc]
         self.parity_ = prove_within(_PROOF_SHARE * spec.budget_s, plan, graph, usable, found)
         self._take(graph, contract, found.leaderboard, reference_row(plan.inputs, usable))
         self.plan_ = plan
-        self.notes_ = (*training.notes, *found.leaderboard.notes, *found.notes)
+        self.notes_ = (*training.notes, *found.leaderboard.notes)
         at = pl.Series("row", answers.rows[found.out_of_fold["row"].to_numpy()])
         self.out_of_fold_ = found.out_of_fold.with_columns(at)
         progress.finish("search", _summary(found.leaderboard))

@@ -32,6 +32,8 @@ TURNS = (0, 1, 0, 2)
 """Ranks of the families that refinement visits in turn: the best one every other time."""
 CLOSING_SCORES = 150
 """Scorings that blending, intervals and calibration together cost about as much as."""
+SHUFFLES_S = 0.5
+"""What measuring each column's contribution takes, beside one more fit."""
 PATIENCE = 60
 """Trials in a row without progress, after which refinement ends early."""
 MOST_REPEATS = 3
@@ -418,7 +420,8 @@ class Hunt:
         fits = sorted((a.fit_s * folds / (folds - 1) for a in best), reverse=True)[:MOST_MEMBERS]
         if fits:
             final = max(fits[0], sum(fits) / self.bench.workers.slots)
-            closing = CLOSING_SCORES * self.bench.score_s + 0.04 * self.clock.budget_s
+            again = best[0].fit_s + SHUFFLES_S
+            closing = CLOSING_SCORES * self.bench.score_s + 0.03 * self.clock.budget_s + again
             self.clock.reserve_s = min(1.2 * final + closing, 0.5 * self.clock.budget_s)
 
     # Choices and records.

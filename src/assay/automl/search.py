@@ -48,6 +48,7 @@ from assay.data.contract import Contract
 from assay.errors import InputError
 from assay.model.answer import Answer
 from assay.model.plan import Float32, Float64, ModelPlan
+from assay.plugins import FAMILIES, plugin_names
 from assay.progress import Progress, Silent, Standing
 from assay.question import Kind
 
@@ -57,7 +58,18 @@ FOLD_CELLS_A_SECOND = 100_000
 """The same, for answering rows in all folds; larger tables answer fewer folds."""
 SHORT_S = 15.0
 """Budgets up to this one run in this process: starting others would take much of it."""
-PRELOADED = ("numpy", "sklearn.ensemble", "sklearn.linear_model", "lightgbm", "xgboost")
+SLOW_TO_LOAD = {"network": 100.0}
+"""Families whose library takes seconds and much memory in every process, and the least budget
+in which they are tried without being named."""
+PRELOADED = (
+    "numpy",
+    "sklearn.ensemble",
+    "sklearn.linear_model",
+    "lightgbm",
+    "xgboost",
+    "catboost",
+    "interpret.glassbox",
+)
 """What workers import before they are asked for anything."""
 CURVE_SHARE = 0.5
 """Of the budget, that a learning curve may take beyond it: whoever asks for one waits for it."""
@@ -175,6 +187,7 @@ def search(
         unlabelled=unlabelled,
     )
     metric = _metric(spec, problem)
+    named, left_out = _families(spec)
     problem, judged = _affordable_folds(problem, spec)
     problem = replace(problem, task=replace(problem.task, losses=_losses(metric, problem)))
     with (
@@ -185,7 +198,7 @@ def search(
         clock = _resume(bench, journal, started)
         hunt = Hunt(
             bench,
-            find_families(spec.families) if families is None else families,
+            find_families(named) if families is None else families,
             clock=clock,
             spec=spec,
             report=_reporter(news, clock),
@@ -198,7 +211,9 @@ def search(
         extra = _learned(hunt, choice, bench, spec)
     finish = built.finish
     answer = finish.cross_fit(choice.mean, bench.truth, bench.folds, bench.weights)
-    notes = tuple(note for note in (SPLIT_NOTE, sampled, judged, *_told(hunt, choice)) if note)
+    notes = tuple(
+        note for note in (SPLIT_NOTE, sampled, judged, left_out, *_told(hunt, choice)) if note
+    )
     board = _leaderboard(hunt, choice, built, extra, notes)
     news.update(1.0, board.why)
     return SearchResult(
@@ -243,6 +258,20 @@ def _affordable_folds(problem: Problem, spec: SearchSpec) -> tuple[Problem, str]
         f"({few} of {len(folds)} folds), so that more of them fit into {spec.budget_s:g} s."
     )
     return fewer, note
+
+
+def _families(spec: SearchSpec) -> tuple[tuple[str, ...], str]:
+    """Names of the families to try, and which were left out for the time they take to load."""
+    if spec.families or spec.max_trials is not None:
+        return spec.families, ""
+    slow = {name for name, least_s in SLOW_TO_LOAD.items() if spec.budget_s < least_s}
+    names = tuple(name for name in plugin_names(FAMILIES) if name not in slow)
+    if not slow & set(plugin_names(FAMILIES)):
+        return names, ""
+    return names, (
+        f"Not tried in a budget of {spec.budget_s:g} s, for the time it takes to load: "
+        f"{', '.join(sorted(slow))}. Name it under families to try it all the same."
+    )
 
 
 def _metric(spec: SearchSpec, problem: Problem) -> Metric:

@@ -102,11 +102,12 @@ def _told(fitted: AssayClassifier | AssayRegressor, out: Path | None) -> dict[st
 
 
 def _show(fitted: AssayClassifier | AssayRegressor, out: Path | None) -> None:
-    from assay.cli import pages
+    from assay.cli.board import show_leaderboard
 
-    pages.show_leaderboard(fitted.leaderboard_)
+    show_leaderboard(fitted.leaderboard_)
     for note in fitted.notes_:
-        say(f"Note: {note}")
+        if note not in fitted.leaderboard_.notes:
+            say(f"Note: {note}")
     say(f"One graph of {len(fitted.graph_) / 1e6:.1f} MB.")
     if out is None:
         say("Nothing was written. To keep the model: --out FOLDER")

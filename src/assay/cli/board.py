@@ -16,6 +16,8 @@ MOST = 15
 _MOST_FEATURES = 12
 _WIDE = 110
 """From so many columns on, there is room for notes and for two spaces between cells."""
+_NARROW = 78
+"""Below it, what is left is the score and its share; `--trial` tells the rest."""
 _BAR_CELLS = 24
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
@@ -47,7 +49,7 @@ def show_trial(board: Leaderboard, trial: Trial) -> None:
         "interval": _interval(trial.low, trial.high),
         "share in the model": f"{trial.weight:.0%}" if trial.weight else "none",
         "features": trial.recipe,
-        "readable": trial.transparent,
+        "glass box": trial.transparent,
         "fit of one fold": f"{trial.fit_s:.2f} s",
         "cross-validation": f"{trial.took_s:.2f} s, from {trial.began_s:.1f} s on",
         "one answer": f"{trial.predict_us_per_row:.1f} µs",
@@ -72,44 +74,59 @@ def _show_trials(board: Leaderboard, most: int | None) -> None:
     table = Table(
         title=_title(board),
         title_justify="left",
-        box=box.SIMPLE_HEAD if wide else box.MINIMAL,
+        box=box.SIMPLE_HEAD,
         padding=(0, 1) if wide else 0,
         show_edge=False,
         pad_edge=False,
     )
-    noted = wide and any(t.note for t in finished)
-    for name in ("no.", "family", board.metric, "interval", "fit s", "µs/row", "size"):
-        right = name not in {"family", "interval"}
-        table.add_column(name, justify="right" if right else "left", overflow="fold")
-    for name in ("readable", "recipe", "share", *(["note"] if noted else [])):
-        table.add_column(name, justify="right" if name == "share" else "left", overflow="fold")
+    left = {"family", "interval", "glass", "recipe", "note"}
+    columns = _columns(finished, out.width)
+    for name in columns:
+        table.add_column(
+            board.metric if name == "score" else name,
+            justify="left" if name in left else "right",
+            no_wrap=name not in {"family", "note"},
+            overflow="fold",
+        )
     for trial in finished[:most]:
         cells = _cells(trial)
-        style = "bold" if trial.weight else None
-        table.add_row(*(cells if noted else cells[:-1]), style=style)
+        table.add_row(*(cells[name] for name in columns), style="bold" if trial.weight else None)
     out.print(table)
     if most is not None and len(finished) > most:
         say(f"… and {len(finished) - most} more. `assay leaderboard --all` shows every trial.")
     say()
 
 
-def _cells(trial: Trial) -> list[Text]:
+def _columns(finished: list[Trial], width: int) -> list[str]:
+    """Columns with something to tell, in order, as far as there is room."""
+    columns = ["no.", "family", "score", "interval", "fit s", "µs/row", "size", "glass"]
+    if width < _NARROW:
+        return [*columns[:4], "size", "share"]
+    if any(t.recipe != "plain" for t in finished):
+        columns.append("recipe")
+    columns.append("share")
+    if width >= _WIDE and any(t.note for t in finished):
+        columns.append("note")
+    return columns
+
+
+def _cells(trial: Trial) -> dict[str, Text]:
     from rich.text import Text
 
-    words = (
-        str(trial.number),
-        trial.family,
-        shown(trial.score),
-        _interval(trial.low, trial.high),
-        f"{trial.fit_s:.2f}",
-        f"{trial.predict_us_per_row:.1f}",
-        _size(trial),
-        "yes" if trial.transparent else "no",
-        "eng." if trial.recipe == "engineered" else "plain",
-        f"{trial.weight:.0%}" if trial.weight else "",
-        trial.note,
-    )
-    return [Text(word) for word in words]
+    words = {
+        "no.": str(trial.number),
+        "family": trial.family,
+        "score": shown(trial.score),
+        "interval": _interval(trial.low, trial.high),
+        "fit s": f"{trial.fit_s:.2f}",
+        "µs/row": f"{trial.predict_us_per_row:.1f}",
+        "size": _size(trial),
+        "glass": "yes" if trial.transparent else "no",
+        "recipe": "eng." if trial.recipe == "engineered" else "plain",
+        "share": f"{trial.weight:.0%}" if trial.weight else "",
+        "note": trial.note,
+    }
+    return {name: Text(word) for name, word in words.items()}
 
 
 def _title(board: Leaderboard) -> str:

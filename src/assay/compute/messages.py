@@ -43,20 +43,26 @@ def answer(call: Sequence[Part]) -> list[Part]:
     try:
         work, args = pickle.loads(call[0])  # noqa: S301 - from the program that started us
     except Exception as failure:
-        return _packed((False, as_error(failure)))
+        return _packed((False, _portable(failure, cloudpickle.dumps)), cloudpickle.dumps)
     return answer_to(work, args)
 
 
-def answer_to(work: Callable[..., Any], args: tuple[Any, ...]) -> list[Part]:
-    """In the worker: do a job; what it gave or raised, packed."""
+def answer_to(
+    work: Callable[..., Any], args: tuple[Any, ...], dumps: Callable[..., bytes] = cloudpickle.dumps
+) -> list[Part]:
+    """In the worker: do a job; what it gave or raised, packed.
+
+    ``dumps`` must be of the module that pickled the job: each knows the classes of a notebook
+    that came through it, and sends them back as the same classes.
+    """
     try:
         value = work(*args)
     except BaseException as failure:
-        return _packed((False, _portable(as_error(failure))))
+        return _packed((False, _portable(as_error(failure), dumps)), dumps)
     try:
-        return _packed((True, value))
+        return _packed((True, value), dumps)
     except Exception as failure:
-        return _packed((False, _unreturnable(failure)))
+        return _packed((False, _unreturnable(failure)), dumps)
 
 
 def opened(reply: Sequence[Part]) -> Any:
@@ -124,18 +130,18 @@ def _exactly(channel: socket.socket, size: int, deadline: float | None) -> bytea
     return received
 
 
-def _packed(value: Any) -> list[Part]:
+def _packed(value: Any, dumps: Callable[..., bytes]) -> list[Part]:
     """A pickle, and after it the memory of the arrays within, as it is."""
     arrays: list[pickle.PickleBuffer] = []
-    head = cloudpickle.dumps(value, protocol=5, buffer_callback=arrays.append)
+    head = dumps(value, protocol=5, buffer_callback=arrays.append)
     return [head, *(array.raw() for array in arrays)]
 
 
-def _portable(failure: Exception) -> Exception:
+def _portable(failure: Exception, dumps: Callable[..., bytes]) -> Exception:
     """The error with the traceback of the worker as its note, or its text if it cannot travel."""
     trace = "".join(traceback.format_exception(failure))
     try:
-        kept: Exception = pickle.loads(cloudpickle.dumps(failure, protocol=5))  # noqa: S301
+        kept: Exception = pickle.loads(dumps(failure, protocol=5))  # noqa: S301
     except Exception:
         kept = RuntimeError(f"{type(failure).__name__}: {failure}")
     kept.add_note(f"In the worker:\n{trace}")

@@ -65,7 +65,9 @@ class Answering:
 
     def answer(self, call: tuple[Callable[..., Any], tuple[Any, ...]]) -> list[bytes]:
         """What the job gave or raised, packed."""
-        return [bytes(part) for part in answer_to(*call)]
+        from ray import cloudpickle
+
+        return [bytes(part) for part in answer_to(*call, dumps=cloudpickle.dumps)]
 
 
 class RaySlot:
@@ -114,7 +116,7 @@ class RaySlot:
         except RayError as failure:
             self.stop()
             raise Died(type(failure).__name__) from None
-        return partial(opened, reply)
+        return partial(opened, [bytearray(part) for part in reply])  # arrays to be written to
 
     def stop(self) -> None:
         """See `assay.compute.slots.Slot`."""

@@ -136,6 +136,7 @@ class SlotWorkers:
         self._slots = slots
         self._changed = threading.Condition()
         self._queue: deque[QueuedJob[Any]] = deque()
+        self._running: set[QueuedJob[Any]] = set()
         self._closed = False
         self._threads = [
             threading.Thread(target=self._serve, args=(slot,), name="assay-slot", daemon=True)
@@ -180,9 +181,9 @@ class SlotWorkers:
         """See `assay.compute.workers.Workers`."""
         with self._changed:
             self._closed = True
-            while self._queue:
-                self._end(self._queue[0], raiser(CancelledError()))
-                self._queue.popleft()
+            for job in [*self._queue, *self._running]:
+                self._end(job, raiser(CancelledError()))
+            self._queue.clear()
             for slot in self._slots:
                 slot.stop()
             self._changed.notify_all()
@@ -223,6 +224,7 @@ class SlotWorkers:
                 return None
             job = self._queue.popleft()
             job.slot = slot
+            self._running.add(job)
             if job.deadline is None and job.seconds is not None:
                 job.deadline = time.monotonic() + job.seconds
             return job
@@ -240,17 +242,21 @@ class SlotWorkers:
         except Exception as failure:  # a fault of ours must not leave the caller waiting
             outcome = raiser(failure)
         with self._changed:
-            job.slot = None
+            self._leave_slot(job)
             self._end(job, outcome)
 
     def _queued_again(self, job: QueuedJob[Any]) -> bool:
         with self._changed:
-            job.slot = None
+            self._leave_slot(job)
             if job.done() or self._closed or job.losses >= MOST_LOSSES:
                 return False
             self._queue.appendleft(job)
             self._changed.notify_all()
             return True
+
+    def _leave_slot(self, job: QueuedJob[Any]) -> None:
+        job.slot = None
+        self._running.discard(job)
 
     def _end(self, job: QueuedJob[Any], outcome: Outcome) -> None:
         """Settle a job, unless that was done already; under the lock."""

@@ -7,7 +7,9 @@ is an empty slot (☐) that says what belongs there and who can write it.
 
 from __future__ import annotations
 
+from assay.automl.leaderboard import Leaderboard
 from assay.report.dossier import Dossier
+from assay.report.leaderboard_words import more_data
 from assay.report.markdown import bullets, document, facts, slot, table, text
 from assay.report.record import digests, parity_words, split_words
 from assay.report.rules import rules
@@ -225,6 +227,11 @@ def _model(dossier: Dossier) -> str:
         trials_table(dossier),
         "## What was chosen, and why",
         text(board.why),
+        bullets(board.notes),
+        "## What each feature brought",
+        _features(board) or "The search did not measure it.",
+        "## Would more data help",
+        text(more_data(board)) or "No learning curve was asked for.",
         "## Results",
         text(success(dossier)),
         rules_table(dossier),
@@ -235,6 +242,15 @@ def _model(dossier: Dossier) -> str:
             "What was learned about the domain; which data would help next.", "the data scientist"
         ),
     )
+
+
+def _features(board: Leaderboard) -> str:
+    """Share of each feature in what all of them brought, largest first."""
+    rows = [
+        (c.feature, share(c.share), ", ".join(c.columns), "yes" if c.engineered else "no")
+        for c in board.contributions
+    ]
+    return table(("Feature", "Share", "Made of", "Engineered"), rows) if rows else ""
 
 
 def _exit(dossier: Dossier) -> str:

@@ -50,7 +50,8 @@ class Drawn(str):
 
 def html_leaderboard(leaderboard: Leaderboard) -> str:
     """What the search tried, with its pictures, as an HTML fragment."""
-    board = leaderboard
+    board, shown = leaderboard, leaderboard.trials[:MOST_TRIALS]
+    noted = any(t.note for t in shown)
     rows = [
         (
             trial_name(t),
@@ -62,21 +63,24 @@ def html_leaderboard(leaderboard: Leaderboard) -> str:
             f"{number(t.kilobytes)} kB",
             "yes" if t.transparent else "no",
             t.recipe,
-            t.note if t.status == "finished" else f"{t.status}: {t.note}",
+            *([t.note if t.status == "finished" else f"{t.status}: {t.note}"] if noted else []),
         )
-        for t in board.trials[:MOST_TRIALS]
+        for t in shown
     ]
     metric = metric_name(board.metric)
+    reached, constant = (
+        number(score, digits=DIGITS) for score in (board.ensemble_score, board.baseline)
+    )
     left = len(board.trials) - len(rows)
     return _fragment(
         "Leaderboard",
-        f"{board.why} {metric} of the model: {number(board.ensemble_score, digits=DIGITS)}; "
-        f"of the constant answer: {number(board.baseline, digits=DIGITS)}; {board.better} is better.",
+        f"{board.why} {metric} of the model: {reached}; of the constant answer: {constant}; "
+        f"{board.better} is better.",
         _table(
             f"Trials, best first{f'; {count(left)} more are not shown' if left > 0 else ''}",
             (
                 *("Trial", metric, "Interval", "Share", "Fit", "One answer", "Size"),
-                *("Readable", "Features", "Note"),
+                *("Glass box", "Features", *(["Note"] if noted else [])),
             ),
             rows,
         )

@@ -34,7 +34,7 @@ MODEL, TRIED = "in the model", "tried"
 _LOG_FROM = 30.0
 """From this ratio of largest to smallest on, sizes and times are drawn on a logarithmic axis."""
 _USUAL = 0.8
-"""Share of the trials, best first, that must fit into a picture; worse ones may be cut off."""
+"""Share of the trials, best first, that must fit into a picture; worse ones may be left out."""
 
 
 class Mark(NamedTuple):
@@ -124,7 +124,7 @@ def best_over_time(
 ) -> alt.LayerChart:
     """Every trial's score when it was known, and the best so far as a line of steps.
 
-    Trials that are far worse than the usual one are cut off, lest they flatten the line.
+    Trials that are far worse than the usual one are left out, lest they flatten the line.
 
     Parameters
     ----------
@@ -155,7 +155,9 @@ def best_over_time(
         )
 
     return finish(
-        base.mark_point(color=MUTED, size=34, opacity=0.8, clip=True).encode(y=y("score")),
+        base.transform_filter(alt.FieldRangePredicate("score", [min(ends), max(ends)]))
+        .mark_point(color=MUTED, size=34, opacity=0.8)
+        .encode(y=y("score")),
         base.mark_line(color=BLUE, strokeWidth=2.5, interpolate="step-after").encode(y=y("best")),
         height=200,
     )

@@ -5,6 +5,7 @@ What the search did not record (a learning curve, the gap between groups) has no
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -75,7 +76,11 @@ def leaderboard_pictures(board: Leaderboard, *, unit: str = "") -> tuple[Picture
 
 def _scored(board: Leaderboard) -> list[tuple[Trial, float]]:
     """Finished trials with their scores, best first."""
-    return [(t, t.score) for t in board.trials if t.score is not None and t.status == "finished"]
+    return [
+        (t, t.score)
+        for t in board.trials
+        if t.status == "finished" and t.score is not None and math.isfinite(t.score)
+    ]
 
 
 def _score(value: float | None, scale: str) -> str:
@@ -94,8 +99,9 @@ def scores_picture(board: Leaderboard, *, unit: str = "") -> Picture | None:
         return None
     scale = metric_unit(board.metric, unit)
     best, best_score = done[0]
+    shown = [(t, s) for place, (t, s) in enumerate(done) if place < _MOST_DOTS or t.weight]
     model = Mark("the model", board.ensemble_score, board.ensemble_low, board.ensemble_high, True)
-    marks = [Mark(trial_name(t), s, t.low, t.high, t.weight > 0) for t, s in done[:_MOST_DOTS]]
+    marks = [Mark(trial_name(t), s, t.low, t.high, t.weight > 0) for t, s in shown]
     return Picture(
         title="What the search tried",
         text=f"{counted(len(done), 'trial')} finished. The best single one, {trial_name(best)}, "

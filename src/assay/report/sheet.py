@@ -24,7 +24,7 @@ _SIZE = re.compile(r'width="([\d.]+)" height="([\d.]+)"')
 
 _CSS = (
     "body{font-family:system-ui,sans-serif;line-height:1.45;color:#1d2733;background:#fff;"
-    "max-width:60em;margin:2em auto;padding:0 1em}figure{margin:2em 0}svg{max-width:100%;"
+    "max-width:60em;margin:2em auto;padding:0 1em}svg{max-width:100%;"
     "height:auto}table{border-collapse:collapse}th,td{text-align:left;padding:.2em 1em .2em 0}"
 )
 
@@ -105,7 +105,7 @@ def figure(picture: Picture) -> str:
         for row in picture.rows
     )
     return (
-        f"<figure><figcaption><strong>{escape(picture.title)}</strong> {label}</figcaption>{chart}"
+        f'<figure style="margin:1em 0"><figcaption><strong>{escape(picture.title)}</strong> {label}</figcaption>{chart}'
         f"<details><summary>The figures behind “{escape(picture.title)}”</summary><table>"
         f"<caption>{label}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
         "</details></figure>"
