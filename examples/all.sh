@@ -18,4 +18,5 @@ for name in car-price churn; do
   "$(dirname "$assay")/python" -I "$ASSAY_HOME/$name-python/strict.py" "$here/$name/row.json"
   "$assay" status "$name"
 done
+"$(dirname "$assay")/python" "$here/automl/churn.py" 20
 "$assay" ledger verify

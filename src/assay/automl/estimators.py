@@ -61,7 +61,7 @@ from assay.model.explain import contributions, reference_row
 from assay.model.inputs import graph_inputs
 from assay.model.plan import Array, ClassLabel, Float64
 from assay.model.scorer import Scorer
-from assay.progress import Progress, Silent
+from assay.progress import Progress, Silent, Standing
 from assay.question import Kind
 
 _UNITS = {"": 1.0, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
@@ -349,7 +349,7 @@ class _AssayEstimator(BaseEstimator):  # type: ignore[misc]
         budget_s = budget_seconds(self.budget)
         settings: dict[str, Any] = {
             "metric": self.metric,
-            "budget_s": max(budget_s - spent_s, _LEAST_SHARE * budget_s),
+            "budget_s": max((1 - _PROOF_SHARE) * budget_s - spent_s, _LEAST_SHARE * budget_s),
             "families": tuple(self.families),
             "seed": _seed(self.random_state),
             "max_trials": self.max_trials,
@@ -888,6 +888,9 @@ class _Lines:
     def update(self, fraction: float, note: str = "") -> None:  # noqa: ARG002
         """The current step goes on."""
         self._say(note)
+
+    def board(self, best: Sequence[Standing]) -> None:
+        """The notes say what is best."""
 
     def finish(self, step: str, summary: str) -> None:
         """A step ended."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 MOST = 15
 _MOST_FEATURES = 12
+_MOST_FAILED = 3
 _WIDE = 110
 """From so many columns on, there is room for notes and for two spaces between cells."""
 _NARROW = 78
@@ -139,7 +140,7 @@ def _title(board: Leaderboard) -> str:
 
 
 def _show_unfinished(board: Leaderboard, *, every: bool) -> None:
-    """How many trials were stopped, failed or skipped; each with its reason where all are shown."""
+    """How many trials did not finish, and why some failed; all reasons where all are shown."""
     left = [t for t in board.trials if t.status != "finished"]
     if not left:
         return
@@ -153,6 +154,8 @@ def _show_unfinished(board: Leaderboard, *, every: bool) -> None:
         return
     counts = Counter(t.status for t in left)
     say(f"Not finished: {', '.join(f'{n} {status}' for status, n in counts.items())}.")
+    for trial in [t for t in left if t.status == "failed"][:_MOST_FAILED]:
+        say(f"  {trial.number} {trial.family}: {trial.note}")
 
 
 def _show_winner(board: Leaderboard) -> None:

@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-import cloudpickle  # type: ignore[import-untyped]
+import cloudpickle
 
 from assay.errors import InputError
 

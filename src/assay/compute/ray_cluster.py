@@ -162,6 +162,7 @@ class RayWorkers(SlotWorkers):
         """Leave the cluster if it was joined for this."""
         import ray
 
+        self.join()  # what waits for an answer would wait for ever once the cluster is left
         if self._leaves:
             ray.shutdown()
 

@@ -188,11 +188,15 @@ class SlotWorkers:
                 slot.stop()
             self._changed.notify_all()
         self.clean()
-        for thread in self._threads:
-            thread.join(PATIENCE_S)
+        self.join()
 
     def clean(self) -> None:
-        """Leave nothing behind; all workers are ended."""
+        """Leave nothing behind; all workers are ended, or will be by this."""
+
+    def join(self) -> None:
+        """Wait until the slots have noticed that their workers are ended."""
+        for thread in self._threads:
+            thread.join(PATIENCE_S)
 
     def __enter__(self) -> Self:
         return self

@@ -97,7 +97,7 @@ def page(title: str, pictures: Sequence[Picture]) -> str:
 
 def figure(picture: Picture) -> str:
     """One picture as HTML: sentence, chart, and the figures to unfold."""
-    label = escape(printable(picture.text))
+    title, label = escape(printable(picture.title)), escape(printable(picture.text))
     chart = picture.svg.replace("<svg", f'<svg role="img" aria-label="{label}"', 1)
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in picture.columns)
     rows = "".join(
@@ -105,8 +105,8 @@ def figure(picture: Picture) -> str:
         for row in picture.rows
     )
     return (
-        f'<figure style="margin:1em 0"><figcaption><strong>{escape(picture.title)}</strong> {label}</figcaption>{chart}'
-        f"<details><summary>The figures behind “{escape(picture.title)}”</summary><table>"
+        f'<figure style="margin:1em 0"><figcaption><strong>{title}</strong> {label}</figcaption>'
+        f"{chart}<details><summary>The figures behind “{title}”</summary><table>"
         f"<caption>{label}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
         "</details></figure>"
     )

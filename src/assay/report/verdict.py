@@ -73,24 +73,44 @@ def metric_name(metric: str) -> str:
 
 def metric_unit(metric: str, unit: str) -> str:
     """The unit of a metric: that of the target where the metric keeps it, else none."""
-    if metric in {"mae", "rmse", "median_absolute_error"}:
+    if metric in _IN_THE_UNIT:
         return unit
-    return "share" if metric in {"accuracy", "balanced_accuracy", "mape"} else ""
+    return "share" if metric in _SHARES else ""
 
 
+_IN_THE_UNIT = {"mae", "rmse", "median_ae", "median_absolute_error", "max_error", "pinball"}
+_SHARES = {"accuracy", "top_k_accuracy", "balanced_accuracy", "mape"}
 _METRICS = {
     "accuracy": "Accuracy",
     "average_precision": "Average precision",
     "balanced_accuracy": "Balanced accuracy",
     "brier": "Brier score",
+    "cohen_kappa": "Cohen's kappa",
+    "cost": "Mean cost of the decision",
     "f1": "F1 score",
+    "f1_macro": "F1 score, mean over classes",
+    "f1_weighted": "F1 score, mean over classes by their size",
     "log_loss": "Log loss",
     "mae": "Mean absolute error",
     "mape": "Mean absolute percentage error",
+    "matthews_corrcoef": "Matthews correlation coefficient",
+    "max_error": "Largest error",
     "median_absolute_error": "Median absolute error",
+    "median_ae": "Median absolute error",
+    "mse": "Mean squared error",
+    "msle": "Mean squared logarithmic error",
+    "pinball": "Mean pinball loss",
+    "poisson_deviance": "Mean Poisson deviance",
+    "precision_macro": "Precision, mean over classes",
+    "precision_weighted": "Precision, mean over classes by their size",
     "r2": "R²",
+    "recall_macro": "Recall, mean over classes",
+    "recall_weighted": "Recall, mean over classes by their size",
     "rmse": "Root mean squared error",
+    "rmsle": "Root mean squared logarithmic error",
     "roc_auc": "Area under the ROC curve",
+    "roc_auc_ovo": "Area under the ROC curve, over pairs of classes",
+    "top_k_accuracy": "Accuracy of the 5 likeliest",
 }
 
 
