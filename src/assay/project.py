@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay.errors import InputError, UnknownName
-from assay.notebook import teach_notebook
+from assay.notebook import LiveBoard, teach_notebook
 from assay.progress import Progress, Silent
 from assay.settings import Settings
 
@@ -83,8 +83,8 @@ class Project:
         folder = Path(place)
         if not (folder / "assay.yaml").is_file() and not folder.is_dir():
             folder = _remembered_folder(str(place), settings)
-        teach_notebook()
-        return cls(folder.resolve(), settings=settings, progress=progress or Silent())
+        quiet = LiveBoard() if teach_notebook() else Silent()
+        return cls(folder.resolve(), settings=settings, progress=progress or quiet)
 
     @classmethod
     def of_version(

@@ -28,7 +28,7 @@ def commands() -> Iterator[tuple[str, Any]]:
 COMMANDS = dict(commands())
 PROMISED = {
     "init", "run", "status", "data", "runs", "assess", "policy", "registry", "approve", "verify",
-    "serve", "predict", "export", "ledger", "schema", "doctor",
+    "serve", "predict", "export", "ledger", "schema", "doctor", "automl", "leaderboard", "score",
 }  # fmt: skip
 
 

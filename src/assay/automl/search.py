@@ -239,7 +239,7 @@ def _affordable_rows(
         return None, ""
     note = (
         f"The search learned from {len(kept):,} of {len(frame):,} training rows, drawn at random: "
-        f"more would not fit into {spec.budget_s:g} s."
+        f"more would not fit into {spec.budget_s:.3g} s."
     )
     return kept, note
 
@@ -255,7 +255,7 @@ def _affordable_folds(problem: Problem, spec: SearchSpec) -> tuple[Problem, str]
     fewer = problem.judged_by(chosen)
     note = (
         f"Models were compared on {len(fewer.judged):,} of {problem.rows:,} training rows "
-        f"({few} of {len(folds)} folds), so that more of them fit into {spec.budget_s:g} s."
+        f"({few} of {len(folds)} folds), so that more of them fit into {spec.budget_s:.3g} s."
     )
     return fewer, note
 
@@ -269,7 +269,7 @@ def _families(spec: SearchSpec) -> tuple[tuple[str, ...], str]:
     if not slow & set(plugin_names(FAMILIES)):
         return names, ""
     return names, (
-        f"Not tried in a budget of {spec.budget_s:g} s, for the time it takes to load: "
+        f"Not tried in a budget of {spec.budget_s:.3g} s, for the time it takes to load: "
         f"{', '.join(sorted(slow))}. Name it under families to try it all the same."
     )
 
