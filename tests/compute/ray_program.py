@@ -9,28 +9,50 @@ import json
 import sys
 import tempfile
 import time
+from hashlib import sha256
 from pathlib import Path
 
-from assay.compute import Workers, open_workers
-from assay.errors import InputError
+import numpy as np
 
+from assay.automl.search import SearchResult, search
+from assay.automl.spec import SearchSpec
+from assay.compute import Workers, open_workers
+from assay.compute.ray_cluster import RaySlot
+from assay.compute.slots import Died, Outcome
+from assay.errors import InputError
+from assay.model.plan_file import plan_to_bytes
+from assay.progress import Silent
+
+from ..automl.conftest import make_houses
 from .laws_of_workers import ANYWHERE, IN_PROCESSES, LAST
 
 JOBS = 8
+TRIALS = 6
+FEW = 2
+"""Trials or jobs that have ended when a node is to be lost."""
+PATIENCE_S = 30.0
 
 
 def node() -> str:
     import ray
 
-    time.sleep(0.5)
+    time.sleep(0.1)
     return str(ray.get_runtime_context().get_node_id())
+
+
+def both_nodes(workers: Workers) -> set[str]:
+    """Wait until the slots on both nodes have an actor; a law may have cost them theirs."""
+    end = time.monotonic() + PATIENCE_S
+    nodes: set[str] = set()
+    while len(nodes) < 2 and time.monotonic() < end:
+        nodes = {job.result() for job in [workers.submit(node) for _ in range(4)]}
+    return nodes
 
 
 def keep_laws(workers: Workers) -> list[str]:
     assert (workers.kind, workers.slots) == ("ray", 2)
-    nodes = {job.result() for job in [workers.submit(node) for _ in range(4)]}
-    assert len(nodes) == 2
     for law in [*ANYWHERE, *IN_PROCESSES, *LAST]:
+        nodes = both_nodes(workers)
         law(workers)
     return sorted(nodes)
 
@@ -47,7 +69,7 @@ def lose_a_node(workers: Workers) -> dict[str, list[int]]:
             return number * number
 
         jobs = [workers.submit(work, number) for number in range(JOBS)]
-        while len(finished := workers.wait(jobs)) < 2:
+        while len(finished := workers.wait(jobs)) < FEW:
             time.sleep(0.05)
         time.sleep(0.3)  # the next two are in mid-work
         early = [n for n, job in enumerate(jobs) if job in finished]
@@ -57,6 +79,61 @@ def lose_a_node(workers: Workers) -> dict[str, list[int]]:
             "begun": [int(line) for line in log.read_text().split()],
             "early": early,
         }
+
+
+class AsksForLoss(Silent):
+    """Asks for the death of a node once a few trials have ended."""
+
+    def __init__(self) -> None:
+        self._ended = 0
+
+    def update(self, fraction: float, note: str = "") -> None:
+        self._ended += 1
+        if self._ended == FEW:
+            print("LOSE", flush=True)
+
+
+def search_on(compute: str, progress: Silent) -> SearchResult:
+    frame, contract = make_houses(rows=1500)
+    return search(
+        frame,
+        contract=contract,
+        kind="regression",
+        target="price",
+        folds=np.arange(len(frame)) % 4,
+        spec=SearchSpec(
+            compute=compute, threads=2, max_trials=TRIALS, families=("linear", "lightgbm")
+        ),
+        progress=progress,
+    )
+
+
+def search_and_lose(address: str) -> dict[str, object]:
+    """The same search on threads and on the cluster, which loses a node meanwhile."""
+    deaths = deaths_under_jobs()
+    here, there = search_on("threads", Silent()), search_on(address, AsksForLoss())
+    return {
+        "plans": [sha256(plan_to_bytes(found.plan)).hexdigest() for found in (here, there)],
+        "scores": [[t.score for t in found.leaderboard.trials] for found in (here, there)],
+        "status": [t.status for t in there.leaderboard.trials],
+        "deaths": len(deaths),
+    }
+
+
+def deaths_under_jobs() -> list[Died]:
+    """Grows whenever an actor dies in mid-work."""
+    deaths: list[Died] = []
+    run = RaySlot.run
+
+    def watched(slot: RaySlot, call: object, deadline: float | None) -> Outcome:
+        try:
+            return run(slot, call, deadline)
+        except Died as death:
+            deaths.append(death)
+            raise
+
+    RaySlot.run = watched
+    return deaths
 
 
 def refusal(address: str) -> dict[str, str]:
@@ -69,8 +146,8 @@ def refusal(address: str) -> dict[str, str]:
 
 def main() -> None:
     what, address = sys.argv[1:]
-    if what == "refusal":
-        told: object = refusal(address)
+    if what in {"refusal", "search"}:
+        told: object = {"refusal": refusal, "search": search_and_lose}[what](address)
     else:
         with open_workers(address, slots=0) as workers:
             told = {"laws": keep_laws, "loss": lose_a_node}[what](workers)

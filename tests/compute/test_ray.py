@@ -14,13 +14,13 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
 import pytest
 
-from .ray_program import JOBS
+from .ray_program import JOBS, TRIALS
 
 pytest.importorskip("ray")
 pytestmark = [
@@ -33,10 +33,37 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass
 class Cluster:
-    address: str
-    token: str
-    nodes: list[subprocess.Popen[bytes]]
     folder: Path
+    port: int = field(default_factory=lambda: free_port())
+    token: str = field(default_factory=lambda: secrets.token_hex(16))
+    nodes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @property
+    def address(self) -> str:
+        return f"ray://127.0.0.1:{self.port}"
+
+    def head(self) -> None:
+        self._start(
+            "--head",
+            f"--port={self.port}",
+            "--node-ip-address=127.0.0.1",
+            "--include-dashboard=false",
+        )
+
+    def second(self) -> subprocess.Popen[bytes]:
+        """The node beside the head, a new one if it was killed."""
+        if len(self.nodes) < 2 or self.nodes[-1].poll() is not None:
+            self._start(f"--address=127.0.0.1:{self.port}")
+        return self.nodes[-1]
+
+    def end(self) -> None:
+        for node in self.nodes:
+            kill(node)
+
+    def _start(self, *where: str) -> None:
+        own = self.folder / str(len(self.nodes))
+        self.nodes.append(start_node(own, self.token, *where))
+        wait_until_up(self.nodes[-1], own / "log")
 
     def program(self, what: str, *, token: str | None = None, address: str = "") -> Program:
         running = subprocess.Popen(
@@ -128,25 +155,18 @@ def wait_until_up(node: subprocess.Popen[bytes], log: Path) -> None:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    port, token = free_port(), secrets.token_hex(16)
-    address = f"127.0.0.1:{port}"
     folder = Path(tempfile.mkdtemp(prefix="ray-"))  # short: sockets lie in it
-    nodes: list[subprocess.Popen[bytes]] = []
+    started = Cluster(folder)
     try:
-        head = (
-            "--head", f"--port={port}", "--node-ip-address=127.0.0.1", "--include-dashboard=false"
-        )  # fmt: skip
-        for name, where in [("a", head), ("b", (f"--address={address}",))]:
-            nodes.append(start_node(folder / name, token, *where))
-            wait_until_up(nodes[-1], folder / name / "log")
-        yield Cluster(f"ray://{address}", token, nodes, folder)
+        started.head()
+        yield started
     finally:
-        for node in nodes:
-            kill(node)
+        started.end()
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_laws_hold_on_both_nodes(cluster):
+    cluster.second()
     nodes = cluster.program("laws").told()
     assert isinstance(nodes, list)
     assert len(nodes) == 2
@@ -156,24 +176,40 @@ def test_a_wrong_token_is_refused(cluster):
     told = cluster.program("refusal", token="0" * 32).told()
     assert told["message"] == "The Ray cluster does not take the token."
     assert "RAY_AUTH_TOKEN" in told["hint"]
-    assert told["where"] == cluster.address
+    assert told["where"] == "compute"
 
 
 def test_an_address_where_nobody_is_fails_at_once(cluster):
     start = time.monotonic()
     told = cluster.program("refusal", address=f"ray://127.0.0.1:{free_port()}").told()
-    assert told["message"] == "No Ray cluster can be joined."
+    assert told["message"].startswith("No Ray cluster can be joined at ray://127.0.0.1:")
+    assert told["where"] == "compute"
     assert time.monotonic() - start < 10
 
 
-def test_a_node_lost_in_mid_work_costs_no_result(cluster):
-    program = cluster.program("loss")
+def lose_second_node_when_asked(cluster: Cluster, what: str) -> Program:
+    node = cluster.second()
+    program = cluster.program(what)
     assert program.running.stdout is not None
     while program.running.stdout.readline() not in {"LOSE\n", ""}:
         pass
-    kill(cluster.nodes[1])
-    told = program.told()
+    kill(node)
+    return program
+
+
+def test_a_node_lost_in_mid_work_costs_no_result(cluster):
+    told = lose_second_node_when_asked(cluster, "loss").told()
     assert told["results"] == [n * n for n in range(JOBS)]
     assert len(told["early"]) >= 2
     assert all(told["begun"].count(n) == 1 for n in told["early"])
     assert len(told["begun"]) == JOBS + 1  # the job of the lost node, once more
+
+
+def test_a_search_that_loses_a_node_finds_what_it_would_have_found(cluster):
+    told = lose_second_node_when_asked(cluster, "search").told()
+    assert told["deaths"] == 1
+    assert told["status"] == ["finished"] * TRIALS
+    here, there = told["scores"]
+    assert here == there
+    here, there = told["plans"]
+    assert here == there

@@ -87,7 +87,8 @@ def test_what_is_asked_wins_where_it_is_possible(ask):
         (["a", "b", "c"], "regression", "is not a number"),
         (["a", "b", "c"], "binary", "has 3 distinct values"),
         ([f"t{i}" for i in range(51)], None, "has 51 distinct values"),
-        (list(range(51)), "multiclass", "has 51 distinct values"),
+        (list(range(51)), "multiclass", "has 51 distinct values in 51 rows"),
+        ([f"t{i}" for i in range(201)] * 50, None, "has 201 distinct values"),
         ([date(2024, 1, 1), date(2024, 1, 2)], None, "holds dates"),
     ],
 )
@@ -95,6 +96,18 @@ def test_impossible_questions(ask, cells, kind, message):
     with pytest.raises(InvalidTable, match=message) as caught:
         infer_kind(pl.DataFrame({"y": cells}), ask("y", kind=kind))
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("classes", [50, 51, 100, 200])
+def test_many_classes_are_answered_where_each_has_some_rows(ask, classes):
+    frame = pl.DataFrame({"y": [f"t{i}" for i in range(classes)] * 5})
+    assert infer_kind(frame, ask("y"))[0] == "multiclass"
+    scarce = frame[: classes * 4]
+    if classes > 50:
+        with pytest.raises(InvalidTable, match="distinct values in"):
+            infer_kind(scarce, ask("y"))
+    else:
+        assert infer_kind(scarce, ask("y"))[0] == "multiclass"
 
 
 def test_an_absent_target_names_its_neighbour(ask):

@@ -6,8 +6,8 @@ import polars as pl
 import pytest
 
 from assay.data.suitability import FEWEST_ROWS, check_table
-from assay.errors import InvalidTable, UnknownColumn
-from assay.question import Groups
+from assay.errors import InvalidConfig, InvalidTable, UnknownColumn
+from assay.question import Budget, Groups
 
 N = 40
 TABLE = pl.DataFrame(
@@ -51,6 +51,12 @@ def test_a_sound_table_is_left_as_it_is(ask, automobile, telco):
         ({"time_column": "when"}, "time_column"),
         ({"ignore": ("x", "y")}, "ignore"),
         ({"affected_groups": (Groups(column="sex"),)}, "affected_groups"),
+        ({"weight_column": "weights"}, "weight_column"),
+        ({"keep": ("x", "y")}, "keep"),
+        ({"kinds": {"shopp": "category"}}, "kinds"),
+        ({"monotone": {"y": "increasing"}}, "monotone"),
+        ({"ordered": {"size": ("small", "large")}}, "ordered"),
+        ({"budget": Budget(fairness="sex")}, "budget: fairness"),
     ],
 )
 def test_columns_that_are_not_there(ask, more, where):
@@ -104,3 +110,59 @@ def test_a_class_of_one_row(ask):
         left=pl.when(pl.col("x") < 1).then(pl.lit("gone")).otherwise(pl.lit("stay"))
     )
     assert "rarer class of 'left' has one row" in refused(frame, ask("left")).message
+
+
+@pytest.mark.parametrize("cells", [[-1.0], [None], [float("nan")], [float("inf")], ["heavy"]])
+def test_weights_are_numbers_from_zero_on(ask, cells):
+    kind = pl.String if isinstance(cells[0], str) else pl.Float64
+    weights = pl.Series("weight", cells * 3 + [1] * (N - 3), dtype=kind, strict=False)
+    error = refused(TABLE.with_columns(weights), ask("price", weight_column="weight"))
+    assert "in 3 rows" in error.message
+    assert error.where == "assay.yaml: weight_column"
+
+
+def test_weights_of_zero_are_allowed_but_not_all(ask):
+    question = ask("price", weight_column="weight")
+    some = TABLE.with_columns(weight=pl.Series([0] * 10 + [2] * (N - 10)))
+    assert check_table(some, question).frame.height == N
+    none = refused(TABLE.with_columns(weight=pl.lit(0)), question)
+    assert "0 in every row" in none.message
+
+
+def test_a_row_without_a_target_needs_no_weight(ask):
+    frame = TABLE.with_columns(
+        price=pl.when(pl.col("x") >= 5).then("price"),
+        weight=pl.when(pl.col("x") >= 5).then(1.0),
+    )
+    assert check_table(frame, ask("price", weight_column="weight")).dropped == 5
+
+
+def test_costs_name_classes_that_occur(ask):
+    sound = ask("left", costs={"gone": {"stay": 5.0}, "stay": {"gone": 1.0}})
+    assert check_table(TABLE, sound).frame.height == N
+    for costs in ({"goen": {"stay": 5.0}}, {"gone": {"sty": 5.0}}):
+        error = refused(TABLE, ask("left", costs=costs), InvalidConfig)
+        assert "Closest match" in error.hint
+        assert error.where == "assay.yaml: costs"
+    assert "regression" in refused(TABLE, ask("price", costs={"1": {"2": 1.0}})).message
+
+
+def test_no_class_rises_or_falls_with_a_column_among_many(ask):
+    error = refused(TABLE, ask("shop", monotone={"x": "increasing"}))
+    assert "multiclass" in error.message
+    assert error.where == "assay.yaml: monotone"
+
+
+@pytest.mark.parametrize(
+    ("apart", "demand", "key"),
+    [
+        ({"ignore": ("x",)}, {"monotone": {"x": "increasing"}}, "monotone"),
+        ({"ignore": ("x",)}, {"keep": ("x",)}, "keep"),
+        ({"weight_column": "shop"}, {"ordered": {"shop": ("0", "1")}}, "ordered"),
+        ({"group_column": "shop"}, {"keep": ("shop",)}, "keep"),
+    ],
+)
+def test_what_is_set_apart_cannot_be_asked_to_count(ask, apart, demand, key):
+    error = refused(TABLE, ask("price", **apart, **demand))
+    assert error.where == f"assay.yaml: {key}"
+    assert next(iter(apart)) in error.message

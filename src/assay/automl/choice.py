@@ -16,8 +16,10 @@ CANDIDATES = 24
 """Best trials that the ensemble chooses from, and the best of each family beside them."""
 BLENDING_ROWS = 10_000
 """Rows on which the ensemble is chosen, at most."""
-USUAL_MEGABYTES = 10.0
-"""What the graph should not exceed where no other limit is given."""
+USUAL_MEGABYTES, MOST_MEGABYTES = 10.0, 100.0
+"""What the graph should not exceed where no other limit is given, and must not."""
+WORTH = 0.01
+"""What a larger graph must gain: a share of the smaller one's gain on the constant answer."""
 GROWTH = 1.25
 """How much larger than in a fold a member is when it is fitted on all rows, about."""
 
@@ -49,6 +51,18 @@ class Choice:
             single=self.single,
             for_fairness=self.for_fairness,
         )
+
+
+def choose_within(usable: dict[int, Attempt], bench: Bench, megabytes: float | None) -> Choice:
+    """The best blend within a limit; without one, a large graph only where it gains much."""
+    if megabytes is not None:
+        return choose(usable, bench, kilobytes=1000 * megabytes)
+    small, large = (
+        choose(usable, bench, kilobytes=1000 * room) for room in (USUAL_MEGABYTES, MOST_MEGABYTES)
+    )
+    gained = bench.constant_loss - bench.metric.loss(small.score)
+    gains = bench.metric.loss(small.score) - bench.metric.loss(large.score)
+    return large if gains > WORTH * max(gained, 0.0) else small
 
 
 def choose(usable: dict[int, Attempt], bench: Bench, *, kilobytes: float) -> Choice:

@@ -30,7 +30,7 @@ SELF_TAUGHT_WEIGHT = 0.3
 SURE = 0.9
 """Probability from which a guessed class is learned from."""
 BYTES_A_NODE = 36
-"""About what a tree node takes in a graph; other numbers take 8."""
+"""About what a split, or one number of a leaf, takes in a graph; other numbers take 8."""
 WHOLE = "all"
 """Name of the part that holds all training rows."""
 
@@ -260,9 +260,9 @@ def kilobytes_of(member: Member) -> float:
     """About what the member takes in the graph."""
     if not isinstance(member, TreesMember):
         return size_of(member) * 8 / 1e3
-    leaves = int((member.left < 0).sum())
-    further = leaves * 8.0 * (member.values.shape[1] - 1)
-    return float(member.feature.size * BYTES_A_NODE + further) / 1e3
+    leaf = member.left < 0
+    entries = max(int(leaf.sum()), int(np.count_nonzero(member.values)))
+    return float((~leaf).sum() + entries) * BYTES_A_NODE / 1e3
 
 
 def takes_weights(family: Family) -> bool:

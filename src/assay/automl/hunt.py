@@ -117,7 +117,7 @@ class Hunt:
             if self._exhausted():
                 break
             self._launch(ask)
-            while len(self._flying) >= self.spec.parallel:
+            while len(self._flying) >= self._parallel:
                 self._land()
         self._drain()
         self._adopt()
@@ -383,6 +383,14 @@ class Hunt:
                 study.tell(ask.trial, loss)
 
     # Time.
+
+    @property
+    def _parallel(self) -> int:
+        """Trials under way at a time: enough to fill the workers, where the clock decides."""
+        if not self.clock.bounds or not self.attempts:
+            return self.spec.parallel
+        filling = self.bench.workers.slots // len(self.bench.problem.judging)
+        return max(self.spec.parallel, filling)
 
     @property
     def _waves(self) -> int:

@@ -489,36 +489,28 @@ def _balanced_accuracy(truth: Answers, answer: Float64, weights: Float64) -> Flo
 
 Average = Literal["", "macro", "weighted"]
 """Over classes: plain; by how often each occurs; or, empty, class 1 of two and else plain."""
-Judge = Callable[[Float64, Float64, Float64], Float64]
 
 
 def _over_classes(
-    truth: Answers, answer: Float64, weights: Float64, *, judge: Judge, average: Average = ""
+    truth: Answers,
+    answer: Float64,
+    weights: Float64,
+    *,
+    precision: float,
+    average: Average = "",
 ) -> Float64:
-    """A score of each class, from its right answers, its answers and its rows; then the mean.
+    """Precision, recall or a harmonic mean of them, of each class; then the mean.
 
-    Classes that neither occur nor are answered do not count.
+    ``precision`` is its share in the harmonic mean: 1 for precision alone, 0 for recall alone,
+    a half for F1. Classes that neither occur nor are answered do not count.
     """
     counts = _confusion(truth, answer, weights)
-    right, answered, present = _diagonal(counts), counts.sum(axis=1), counts.sum(axis=2)
-    scores = judge(right, answered, present)
+    answered, present = counts.sum(axis=1), counts.sum(axis=2)
+    scores = _share(_diagonal(counts), precision * answered + (1 - precision) * present)
     if answer.ndim == 1 and not average:
         return np.asarray(scores[:, 1])
     shares = present if average == "weighted" else (answered + present > 0).astype(np.float64)
     return np.asarray((scores * shares).sum(axis=1) / shares.sum(axis=1))
-
-
-def _precision(right: Float64, answered: Float64, present: Float64) -> Float64:  # noqa: ARG001
-    return _share(right, answered)
-
-
-def _recall(right: Float64, answered: Float64, present: Float64) -> Float64:  # noqa: ARG001
-    return _share(right, present)
-
-
-def _f1(right: Float64, answered: Float64, present: Float64) -> Float64:
-    """Harmonic mean of precision and recall."""
-    return _share(2 * right, answered + present)
 
 
 def _matthews(truth: Answers, answer: Float64, weights: Float64) -> Float64:
@@ -578,9 +570,9 @@ def _of_chances(name: str, title: str, measure: Measure) -> Metric:
     return Metric(name=name, title=title, better="higher", kinds=_CLASSES, measure=measure)
 
 
-def _averages(name: str, title: str, judge: Judge) -> Iterable[Metric]:
+def _averages(name: str, title: str, precision: float) -> Iterable[Metric]:
     """A label metric that is a mean over classes, in its three forms."""
-    measure = partial(_over_classes, judge=judge)
+    measure = partial(_over_classes, precision=precision)
     yield _of_labels(name, title, measure)
     yield _of_labels(
         f"{name}_macro", f"{title}, mean over classes", partial(measure, average="macro")
@@ -630,9 +622,9 @@ METRICS = {
             kinds=frozenset({"multiclass"}),
         ),
         _of_labels("balanced_accuracy", "balanced accuracy", _balanced_accuracy),
-        *_averages("f1", "F1 score", _f1),
-        *_averages("precision", "precision", _precision),
-        *_averages("recall", "recall", _recall),
+        *_averages("f1", "F1 score", 0.5),
+        *_averages("precision", "precision", 1.0),
+        *_averages("recall", "recall", 0.0),
         _of_labels("matthews_corrcoef", "Matthews correlation coefficient", _matthews),
         _of_labels("cohen_kappa", "Cohen's kappa", _kappa),
     )

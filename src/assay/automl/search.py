@@ -24,9 +24,8 @@ from assay.automl.bench import Attempt, Bench, constant_answer
 from assay.automl.calibrate import Finish, choose_calibration, quantile_names, threshold_metric
 from assay.automl.choice import (
     GROWTH,
-    USUAL_MEGABYTES,
     Choice,
-    choose,
+    choose_within,
     gap_of,
     interval_of,
 )
@@ -332,20 +331,19 @@ def _reporter(news: Progress, clock: Clock) -> Callable[[str, Sequence[Standing]
 
 def _build(hunt: Hunt, bench: Bench, spec: SearchSpec) -> tuple[Choice, Assembled]:
     """Choose, refit and assemble; again without the largest member where a limit is broken."""
-    room = 1000 * (spec.max_megabytes or USUAL_MEGABYTES)
-    usable = hunt.usable()
-    choice = choose(usable, bench, kilobytes=room)
-    built = _refitted(choice, bench, hunt.clock, spec)
+    usable, room = hunt.usable(), spec.max_megabytes
+    built = _refitted(choose_within(usable, bench, room), bench, hunt.clock, spec)
     while reason := breaks_limit(built.plan, spec):
-        largest = max(choice.attempts, key=lambda n: choice.attempts[n].kilobytes)
+        sizes = {n: a.kilobytes for n, a in built.choice.attempts.items()}
+        largest = max(sizes, key=sizes.__getitem__)
         usable = {n: a for n, a in usable.items() if n != largest}
         if not usable:
             raise InputError(
                 f"No model that was tried keeps the limit: {reason}.",
                 hint="Raise `max_megabytes` or `max_row_ms`, or allow families with small models.",
             )
-        room = min(room, GROWTH * max(a.kilobytes for a in usable.values()))
-        choice = choose(usable, bench, kilobytes=room)
+        room = GROWTH * max(a.kilobytes for a in usable.values()) / 1000
+        choice = choose_within(usable, bench, min(room, spec.max_megabytes or room))
         built = _refitted(choice, bench, hunt.clock, spec)
     return built.choice, built
 

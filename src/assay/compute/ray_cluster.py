@@ -210,13 +210,13 @@ def _no_cluster(where: str, failure: Exception) -> AssayError:
             "The Ray cluster does not take the token.",
             hint="Set RAY_AUTH_TOKEN, or RAY_AUTH_TOKEN_PATH, to the token that the cluster was "
             "started with.",
-            where=where,
+            where="compute",
         )
     return InputError(
-        "No Ray cluster can be joined.",
+        f"No Ray cluster can be joined at {where}.",
         hint="Give the address that `ray start --head` printed, on a machine that is part of "
         "the cluster (`ray start --address=...` makes it so).",
-        where=where,
+        where="compute",
     )
 
 

@@ -13,8 +13,10 @@ from assay.errors import InvalidTable, UnknownColumn
 from assay.question import Kind, Question
 
 _PAIRS = tuple(set(pair) for pair in PAIRS)
-MOST_CLASSES = 50
+MOST_CLASSES = 200
 """A text target with more distinct values than this is no question of which class."""
+MANY_CLASSES, ROWS_A_CLASS = 50, 5
+"""With more classes than these there must be so many rows a class, on average."""
 FEW_NUMBERS = 10
 """A whole-number target with at most this many distinct values, each often, is a class."""
 _TEXT_WORDS = 4
@@ -142,7 +144,7 @@ def _inferred(target: pl.Series, distinct: int) -> tuple[Kind, str]:
     if distinct == 2:
         return "binary", f"The target {target.name!r} has two distinct values."
     if not target.dtype.is_numeric():
-        _check_classes(target.name, distinct)
+        _check_classes(target, distinct)
         return "multiclass", f"The target {target.name!r} has {distinct} distinct texts."
     whole = bool((target == target.round()).all())
     if whole and 2 < distinct <= FEW_NUMBERS and len(target) >= 5 * distinct:
@@ -162,16 +164,21 @@ def _check_asked(kind: Kind, target: pl.Series, distinct: int) -> None:
             target.name, f"has {distinct} distinct values", "A binary target has two."
         )
     if kind == "multiclass":
-        _check_classes(target.name, distinct)
+        _check_classes(target, distinct)
 
 
-def _check_classes(name: str, distinct: int) -> None:
+def _check_classes(target: pl.Series, distinct: int) -> None:
+    what = f"has {distinct} distinct values"
+    text = "if it is a number with some text in it, clean the text."
     if distinct > MOST_CLASSES:
         raise _impossible(
-            name,
-            f"has {distinct} distinct values",
-            f"At most {MOST_CLASSES} classes are supported; if it is a number with some text in "
-            "it, clean the text.",
+            target.name, what, f"At most {MOST_CLASSES} classes are supported; {text}"
+        )
+    if distinct > MANY_CLASSES and len(target) < ROWS_A_CLASS * distinct:
+        raise _impossible(
+            target.name,
+            f"{what} in {len(target)} rows",
+            f"More than {MANY_CLASSES} classes need {ROWS_A_CLASS} rows each on average; {text}",
         )
 
 

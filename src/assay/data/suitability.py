@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from assay.data.kinds import infer_kind, label_text
-from assay.errors import InvalidTable, UnknownColumn, nearest
+from assay.errors import InvalidConfig, InvalidTable, UnknownColumn, nearest
 from assay.question import Question
 
 FEWEST_ROWS = 20
@@ -46,6 +46,8 @@ def check_table(frame: pl.DataFrame, question: Question) -> CheckedTable:
     ------
     UnknownColumn
         A column that the question names is not in the table.
+    InvalidConfig
+        Costs name a class that does not occur.
     InvalidTable
         The target is missing everywhere, constant, infinite or of too rare a class; there are
         fewer than `FEWEST_ROWS` usable rows; no column is left to learn from; or the class
@@ -93,6 +95,23 @@ def _check_names(frame: pl.DataFrame, question: Question) -> None:
                 hint="Take it out of one of the two.",
                 where=f"assay.yaml: {key}",
             )
+    _check_apart(question)
+
+
+def _check_apart(question: Question) -> None:
+    """What is not learned from cannot be asked to count in some way."""
+    apart = dict.fromkeys(question.ignore, "ignore")
+    for key in ("group_column", "time_column", "weight_column"):
+        apart[getattr(question, key)] = key
+    for key in ("keep", "monotone", "ordered"):
+        for name in getattr(question, key):
+            if name in apart:
+                raise InvalidTable(
+                    f"Column {name!r} is named under {key}, but not learned from: it is named "
+                    f"under {apart[name]} too.",
+                    hint="Take it out of one of the two.",
+                    where=f"assay.yaml: {key}",
+                )
 
 
 def _check_target(usable: pl.DataFrame, question: Question) -> None:
@@ -140,8 +159,23 @@ def _check_demands(usable: pl.DataFrame, question: Question) -> None:
                 hint=f"Leave out `{key}`, or ask for another kind.",
                 where=f"assay.yaml: {key}",
             )
+    if question.costs:
+        _check_costs(usable[question.target], question)
     if question.weight_column is not None:
         _check_weights(usable[question.weight_column])
+
+
+def _check_costs(target: pl.Series, question: Question) -> None:
+    """Costs name classes that occur; what they add up to is for the search to judge."""
+    classes = sorted(label_text(target).unique())
+    for actual, row in question.costs.items():
+        for name in (actual, *row):
+            if name not in classes:
+                raise InvalidConfig(
+                    f"`costs` names the class {name!r}, which the target does not have.",
+                    hint=nearest(name, classes),
+                    where="assay.yaml: costs",
+                )
 
 
 def _check_weights(weights: pl.Series) -> None:
