@@ -33,6 +33,8 @@ IMBALANCED = 0.4
 """Binary targets whose rarer class has a smaller share get a threshold of their own."""
 BETA_ROWS = 1000
 """Fewer rows are too few for the three constants of beta calibration."""
+FEW_OF_A_CLASS, DOUBT = 30, 1.5
+"""When a threshold other than theory's is chosen by cost; see `least_cost_cut`."""
 PARTS = 5
 """Parts that judged rows are cut into where all of them lie in one fold."""
 
@@ -266,24 +268,30 @@ def best_threshold(
 def least_cost_cut(
     chances: Float64, truth: Answers, costs: Float64, weights: Float64 | None = None
 ) -> float:
-    """The hundredth at which decisions have cost least.
+    """The threshold at which decisions cost least.
 
-    Of those that tie, the one nearest to what calibrated probabilities would ask for (Elkan
-    2001).
+    What calibrated probabilities ask for (Elkan 2001), unless decisions at some hundredth have
+    cost less by more than `DOUBT` standard errors of the difference: then the one that saves
+    most beyond that. The cheapest hundredth alone is a noisy choice, the dearer the mistakes
+    and the fewer the rows of the rarer class; below `FEW_OF_A_CLASS` of them it is not asked.
 
     Examples
     --------
-    >>> least_cost_cut(np.array([0.1, 0.3, 0.2, 0.8]), np.array([0, 0, 1, 1]),
-    ...                np.array([[0.0, 1.0], [5.0, 0.0]]))
-    0.17
+    >>> round(least_cost_cut(np.array([0.1, 0.3, 0.2, 0.8]), np.array([0, 0, 1, 1]),
+    ...                      np.array([[0.0, 1.0], [5.0, 0.0]])), 4)
+    0.1667
     """
-    counts = np.ones(len(truth)) if weights is None else weights
-    named_wrongly = _at_least(chances[truth == 0], counts[truth == 0])
-    named_rightly = _at_least(chances[truth == 1], counts[truth == 1])
-    missed = counts[truth == 1].sum() - named_rightly
-    price = (costs[0, 1] - costs[0, 0]) * named_wrongly + (costs[1, 0] - costs[1, 1]) * missed
-    tied = THRESHOLDS[price <= price.min() + 1e-9 * max(1.0, abs(float(price.min())))]
     asked = least_cost_threshold(costs)
+    positives = int(np.sum(truth == 1))
+    if min(positives, len(truth) - positives) < FEW_OF_A_CLASS:
+        return asked
+    counts = np.ones(len(truth)) if weights is None else weights
+    paid = np.where(truth == 1, costs[1, 1] - costs[1, 0], costs[0, 1] - costs[0, 0]) * counts
+    cuts = np.append(THRESHOLDS, asked)
+    price, doubt = _at_least(chances, paid, cuts), _at_least(chances, paid**2, cuts)
+    error = np.sqrt(np.abs(doubt - doubt[-1]))  # of what rows between the two thresholds paid
+    dearest = price - price[-1] + DOUBT * error
+    tied = cuts[dearest <= dearest.min() + 1e-9 * np.abs(paid).sum()]
     return float(tied[np.argmin(np.abs(tied - asked))])
 
 
@@ -292,11 +300,11 @@ def _middle(scores: Float64) -> float:
     return float(tied[(len(tied) - 1) // 2])
 
 
-def _at_least(chances: Float64, counts: Float64) -> Float64:
+def _at_least(chances: Float64, counts: Float64, cuts: Float64 = THRESHOLDS) -> Float64:
     """The weight of the chances that reach each threshold."""
     order = np.argsort(chances, kind="stable")
     below = np.concatenate([[0.0], np.cumsum(counts[order])])
-    missed = below[np.searchsorted(chances[order], THRESHOLDS, side="left")]
+    missed = below[np.searchsorted(chances[order], cuts, side="left")]
     return np.asarray(below[-1] - missed)
 
 
