@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+import threading
 import time
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +26,16 @@ from assay.model.plan_file import plan_to_bytes
 from assay.progress import Silent
 
 from ..automl.conftest import make_houses
-from .laws_of_workers import ANYWHERE, IN_PROCESSES, LAST
+from .laws_of_workers import (
+    ANYWHERE,
+    IN_PROCESSES,
+    LAST,
+    a_cancelled_job_makes_room,
+    a_job_ends_at_its_limit_and_the_next_one_runs,
+)
+
+MEASURED = {a_cancelled_job_makes_room, a_job_ends_at_its_limit_and_the_next_one_runs}
+"""Laws that measure time, for which both slots must stand."""
 
 JOBS = 8
 TRIALS = 6
@@ -41,7 +52,7 @@ def node() -> str:
 
 
 def both_nodes(workers: Workers) -> set[str]:
-    """Wait until the slots on both nodes have an actor; a law may have cost them theirs."""
+    """Wait until both slots have an actor; a law may have cost them theirs."""
     end = time.monotonic() + PATIENCE_S
     nodes: set[str] = set()
     while len(nodes) < 2 and time.monotonic() < end:
@@ -51,10 +62,33 @@ def both_nodes(workers: Workers) -> set[str]:
 
 def keep_laws(workers: Workers) -> list[str]:
     assert (workers.kind, workers.slots) == ("ray", 2)
-    for law in [*ANYWHERE, *IN_PROCESSES, *LAST]:
-        nodes = both_nodes(workers)
+    nodes = both_nodes(workers)
+    for law in [*ANYWHERE, *IN_PROCESSES]:
+        if law in MEASURED:
+            both_nodes(workers)
         law(workers)
+    other_workers_stay_in_the_cluster(workers)
+    for law in LAST:
+        law(workers)
+    what_is_closed_starts_no_cluster(workers)
     return sorted(nodes)
+
+
+def other_workers_stay_in_the_cluster(workers: Workers) -> None:
+    with open_workers("ray:auto", slots=1):
+        pass
+    assert workers.submit(int, "7").result() == 7
+
+
+def what_is_closed_starts_no_cluster(workers: Workers) -> None:
+    import ray
+
+    for use in (lambda: workers.submit(int), lambda: workers.share({})):
+        try:
+            use()
+        except InputError as error:
+            assert "closed" in error.message
+        assert not ray.is_initialized()
 
 
 def lose_a_node(workers: Workers) -> dict[str, list[int]]:
@@ -65,7 +99,7 @@ def lose_a_node(workers: Workers) -> dict[str, list[int]]:
         def work(number: int) -> int:
             with log.open("a") as file:
                 file.write(f"{number}\n")
-            time.sleep(1.0)
+            time.sleep(0.7)
             return number * number
 
         jobs = [workers.submit(work, number) for number in range(JOBS)]
@@ -110,7 +144,7 @@ def search_on(compute: str, progress: Silent) -> SearchResult:
 
 def search_and_lose(address: str) -> dict[str, object]:
     """The same search on threads and on the cluster, which loses a node meanwhile."""
-    deaths = deaths_under_jobs()
+    deaths = watch_slots()
     here, there = search_on("threads", Silent()), search_on(address, AsksForLoss())
     return {
         "plans": [sha256(plan_to_bytes(found.plan)).hexdigest() for found in (here, there)],
@@ -120,12 +154,17 @@ def search_and_lose(address: str) -> dict[str, object]:
     }
 
 
-def deaths_under_jobs() -> list[Died]:
-    """Grows whenever an actor dies in mid-work."""
+def watch_slots() -> list[Died]:
+    """Have both slots stand before either works; collect the deaths of actors in mid-work."""
     deaths: list[Died] = []
+    known: set[RaySlot] = set()
+    both_stand = threading.Barrier(2)
     run = RaySlot.run
 
-    def watched(slot: RaySlot, call: object, deadline: float | None) -> Outcome:
+    def watched(slot: RaySlot, call: Any, deadline: float | None) -> Outcome:
+        if slot not in known:
+            known.add(slot)
+            both_stand.wait(PATIENCE_S)
         try:
             return run(slot, call, deadline)
         except Died as death:

@@ -31,10 +31,16 @@ RAY = Path(sys.executable).parent / "ray"
 ROOT = Path(__file__).parents[2]
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @dataclass
 class Cluster:
     folder: Path
-    port: int = field(default_factory=lambda: free_port())
+    port: int = field(default_factory=free_port)
     token: str = field(default_factory=lambda: secrets.token_hex(16))
     nodes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
@@ -85,7 +91,7 @@ class Program:
     def told(self) -> object:
         """What it printed last, once it has ended well."""
         try:
-            said, _ = self.running.communicate(timeout=60)
+            said, _ = self.running.communicate(timeout=90)
         finally:
             self.running.kill()
         self.complaints.seek(0)
@@ -102,12 +108,6 @@ def variables(token: str) -> dict[str, str]:
         "RAY_health_check_initial_delay_ms": "0",
         "RAY_health_check_period_ms": "500",
     }
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def children(pid: int) -> list[int]:

@@ -92,6 +92,60 @@ def test_roles_come_from_the_question_first(ask, people):
     assert roles["age"] == ("feature", False)
 
 
+def test_what_the_question_names_is_a_feature_of_the_kind_it_says(ask, people):
+    frame = people.with_columns(
+        branch=pl.Series([i % 4 for i in range(people.height)]),
+        size=pl.Series(["low", "high"] * (people.height // 2)),
+        weight=pl.lit(2.0),
+    )
+    question = ask(
+        "left",
+        keep=("id", "constant"),
+        kinds={"branch": "category"},
+        ordered={"size": ("low", "high")},
+        weight_column="weight",
+    )
+    columns = {c.name: c for c in derived(frame, question).columns}
+    assert columns["id"].role == columns["constant"].role == "feature"
+    assert (columns["branch"].kind, columns["branch"].categories) == (
+        "category",
+        ("0", "1", "2", "3"),
+    )
+    assert columns["size"].kind == "category"
+    assert columns["weight"].role == "ignored"
+    assert "weight_column" in columns["weight"].why
+
+
+def test_numbers_taken_for_categories_conform_and_are_judged_as_such(ask):
+    frame = pl.DataFrame({"branch": [1, 2, 3, 4] * 10, "y": np.arange(40) ** 1.5})
+    contract = derived(frame, ask("y", kinds={"branch": "category"}))
+    typed = contract.conform(frame)
+    assert typed["branch"].to_list()[:4] == ["1", "2", "3", "4"]
+    assert contract.novelties(typed) == []
+    later = contract.conform(pl.DataFrame({"branch": [9.0, 2.0]}))
+    assert contract.novelties(later) == [Novelty(0, "branch", "unseen category")]
+
+
+def test_a_category_of_numbers_with_gaps_is_spelt_as_one_without(ask):
+    """A missing cell makes the column a float, in training or later."""
+    cells = [1, 2, 2.5, None] * 10
+    frame = pl.DataFrame({"branch": cells, "y": np.arange(40) ** 1.5}, strict=False)
+    contract = derived(frame, ask("y", kinds={"branch": "category"}))
+    assert contract.columns[0].categories == ("1", "2", "2.5")
+    assert contract.conform(frame)["branch"].to_list()[:4] == ["1", "2", "2.5", None]
+    for later in ([1, 2], ["1", " 2"], [1.0, 2.0], [2.5, float("nan")]):
+        assert contract.novelties(contract.conform(pl.DataFrame({"branch": later}))) == []
+
+
+def test_texts_that_are_no_numbers_are_refused_as_numbers(ask):
+    frame = pl.DataFrame({"a": ["1", "2", "three", "4"] * 10, "y": np.arange(40) ** 1.5})
+    contract = derived(frame, ask("y", kinds={"a": "number"}))
+    assert {v["column"] for v in broken(contract.conform, frame)} == {"a"}
+    clean = contract.conform(frame.filter(pl.col("a") != "three"))
+    assert clean["a"].dtype == pl.Float64
+    assert contract.novelties(clean) == []
+
+
 def test_personal_values_are_not_listed(ask, people):
     contract = derived(people, ask("left"))
     assert "example.org" not in contract.to_json().decode()

@@ -13,7 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assay.data.dataset import Dataset, add_dataset, canonical_parquet, load_dataset
+from assay.data import dataset as module
+from assay.data.dataset import (
+    Dataset,
+    add_dataset,
+    canonical_parquet,
+    load_dataset,
+    scan_dataset,
+    take_rows,
+)
 from assay.data.source import read_table
 from assay.errors import InvalidFile, VerificationFailed
 from assay.records import digest
@@ -91,7 +99,49 @@ def test_any_content_survives(rows):
 def test_large_tables_are_the_same_bytes_each_time():
     rng = np.random.default_rng(0)
     frame = pl.DataFrame({"a": rng.normal(size=300_000), "b": rng.integers(0, 99, 300_000)})
-    assert canonical_parquet(frame) == canonical_parquet(frame)
+    body = canonical_parquet(frame)
+    assert canonical_parquet(frame) == body
+    chunked = pl.concat([frame.head(70_001), frame.tail(229_999)], rechunk=False)
+    assert canonical_parquet(chunked) == body
+    assert pl.read_parquet(io.BytesIO(body)).equals(frame)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.sets(st.integers(0, 99), min_size=1), st.sampled_from([1, 7, 33, 100, 1_000]))
+def test_only_the_rows_asked_for_are_read(rows, at_once):
+    frame = pl.DataFrame({"a": range(100), "b": [str(i) for i in range(100)]})
+    picked = np.array(sorted(rows))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_ROWS_AT_ONCE", at_once)
+        assert take_rows(frame.lazy(), picked).equals(frame[picked])
+
+
+class Elsewhere:
+    """A store whose content is no local file, such as a bucket."""
+
+    def __init__(self, store):
+        self.put, self.put_file, self.has = store.put, store.put_file, store.has
+        self.read = store.read
+
+    def path(self, digest):
+        return None
+
+
+def test_a_version_is_scanned_from_any_store(artifacts, automobile):
+    dataset = add_dataset(artifacts, automobile)
+    for store in (artifacts, Elsewhere(artifacts)):
+        prices = scan_dataset(store, dataset.digest).select("price").collect()
+        assert prices.equals(automobile.select("price"))
+
+
+def test_a_version_that_was_changed_on_disk_is_not_read(artifacts, automobile):
+    dataset = add_dataset(artifacts, automobile)
+    kept = artifacts.path(dataset.digest)
+    kept.chmod(0o644)
+    automobile.head(200).write_parquet(kept)
+    for read in (load_dataset, scan_dataset):
+        with pytest.raises(VerificationFailed, match="changed on disk"):
+            read(artifacts, dataset.digest)
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,16 @@ def test_telco_is_read_as_it_is_known(telco):
     assert telco.filter(pl.col("total_charges").is_null())["tenure"].to_list() == [0] * 11
 
 
+@pytest.mark.parametrize("place", ["t[1].parquet", "t*.parquet", "year=2024/t.parquet"])
+@pytest.mark.parametrize("write", ["write_parquet", "write_ipc"])
+def test_a_path_is_one_file_whatever_it_is_called(tmp_path, place, write):
+    path = tmp_path / place
+    path.parent.mkdir(exist_ok=True)
+    getattr(PLAIN, write)(path)
+    PLAIN.head(1).write_parquet(tmp_path / "t1.parquet")
+    assert read_table(path).equals(PLAIN)
+
+
 @pytest.mark.parametrize("suffix", ["parquet", "arrow", "feather", "ndjson", "csv", "csv.gz"])
 def test_every_format_gives_the_same_table(tmp_path, suffix):
     path = tmp_path / f"table.{suffix}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import zlib
 from datetime import date, timedelta
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from assay.data import split as module
 from assay.data.split import FEWEST_HELD_OUT, MOST_HELD_OUT, Split, split_rows
 from assay.errors import InvalidTable
 from assay.question import Question
@@ -36,7 +39,7 @@ def check(split: Split, rows: int) -> None:
     """What every split promises."""
     train, test = set(split.train), set(split.test)
     assert not train & test
-    assert len(train) + len(test) + split.left_out == rows
+    assert len(train) + len(test) + split.left_out + split.not_drawn == rows
     assert list(split.train) == sorted(train)
     assert list(split.test) == sorted(test)
     assert len(split.folds) == len(train)
@@ -314,3 +317,140 @@ def test_time_split_by_hand():
 def test_a_split_is_a_stable_record():
     split = split_rows(table(100), question(), kind="regression", seed=0)
     assert Split.from_json(split.to_json()) == split
+
+
+@pytest.fixture
+def small_limits(monkeypatch):
+    """Limits at which a table of a few thousand rows is large."""
+    for name, value in {
+        "MOST_CELLS": 20_000,
+        "MOST_TRAIN": 1_000,
+        "LEAST_TRAIN": 300,
+        "MOST_HELD_OUT": 200,
+    }.items():
+        monkeypatch.setattr(module, name, value)
+
+
+@pytest.mark.parametrize(("columns", "learned"), [(1, 1_000), (39, 500), (199, 300)])
+def test_of_a_large_table_rows_are_drawn_by_the_number_of_cells(small_limits, columns, learned):
+    rng = np.random.default_rng(0)
+    frame = table(3_000).with_columns(
+        pl.Series(f"x{i}", rng.normal(size=3_000)) for i in range(columns)
+    )
+    split = split_rows(frame.drop("x"), question(), kind="regression", seed=0)
+    check(split, 3_000)
+    drawn = learned + 200
+    assert split.not_drawn == 3_000 - drawn
+    assert len(split.test) == min(200, drawn // 4)
+    assert split.how.startswith(f"{drawn:,} of 3,000 rows drawn at random, the others not used; ")
+    assert f"{len(split.test)} of {drawn:,} rows held out at random" in split.how
+
+
+def test_only_features_count_as_cells(small_limits):
+    from assay.data.derivation import derive_contract
+    from assay.data.profile import profile_table
+
+    frame = table(3_000).with_columns(pl.lit(i).alias(f"constant_{i}") for i in range(60))
+    contract = derive_contract(frame, question(), profile_table(frame, target="y"))
+    split = split_rows(frame, question(), kind="regression", seed=0, contract=contract)
+    assert split.not_drawn == 3_000 - 1_200
+
+
+def test_a_table_within_the_limit_is_used_whole(small_limits):
+    assert split_rows(table(1_200), question(), kind="regression", seed=0).not_drawn == 0
+    assert split_rows(table(1_201), question(), kind="regression", seed=0).not_drawn == 1
+
+
+def test_drawn_rows_depend_on_the_seed_alone(small_limits):
+    frame = table(2_000)
+    first, again, other = (
+        split_rows(frame, question(), kind="regression", seed=seed) for seed in (5, 5, 6)
+    )
+    assert first == again
+    assert set(first.train) | set(first.test) != set(other.train) | set(other.test)
+
+
+@pytest.mark.parametrize("classes", [0, 3])
+def test_every_row_is_drawn_equally_often(small_limits, classes):
+    frame = table(2_000, classes=classes)
+    target = frame["y"]
+    kind = "multiclass" if classes else "regression"
+    times = np.zeros(2_000)
+    for seed in range(400):
+        rows, more = module._draw(target, kind, 500, seed)
+        times[rows] += 1
+        assert (len(rows), more) == (500, "")
+        assert (np.diff(rows) > 0).all()
+    # Counts of 2,000 rows, each binomial with n = 400 and p = 1/4: none beyond five deviations.
+    assert np.abs(times - 100).max() < 5 * np.sqrt(400 * 0.25 * 0.75)
+    assert times.std() == pytest.approx(np.sqrt(400 * 0.25 * 0.75), rel=0.1)
+
+
+def test_drawn_classes_keep_their_shares_and_rare_ones_are_seen(small_limits):
+    labels = ["a"] * 8_000 + ["b"] * 1_960 + ["c"] * 37 + ["d"] * 3
+    frame = pl.DataFrame({"x": range(10_000), "y": labels}).sample(fraction=1, shuffle=True, seed=1)
+    split = split_rows(frame, question(), kind="multiclass", seed=0)
+    drawn = np.sort([*split.train, *split.test])
+    counts = dict(frame["y"][drawn].value_counts().iter_rows())
+    # 1,200 of 10,000 is 12 %: 960 and 235.2; 4.44 and 0.36 become 20 and all there are.
+    assert counts == {"a": 960, "b": 235, "c": 20, "d": 3}
+    assert "of 2 rare classes more rows than their share" in split.how
+    kept = frame["y"][list(split.train)].to_list()
+    assert set(kept) == set("abcd")
+
+
+def test_the_future_of_a_large_table_stays_unseen(small_limits):
+    frame = table(5_000).with_columns(t=pl.int_range(5_000))
+    split = split_rows(frame, question(time_column="t"), kind="regression", seed=0)
+    check(split, 5_000)
+    assert max(split.train) < min(split.test)
+    assert len(split.test) == 200
+
+
+def test_groups_of_a_large_table_do_not_straddle(small_limits):
+    frame = table(5_000, groups=400)
+    split = split_rows(frame, question(group_column="g"), kind="regression", seed=0)
+    check(split, 5_000)
+    g = frame["g"].to_numpy()
+    assert not set(g[list(split.train)]) & set(g[list(split.test)])
+
+
+def test_many_rows_are_dealt_to_folds_evenly():
+    frame = table(60_000, classes=2)
+    split = split_rows(frame, question(), kind="binary", seed=0)
+    y = frame["y"].to_numpy()[list(split.train)]
+    of_class = [np.bincount(np.asarray(split.folds)[y == c], minlength=5) for c in (0, 1)]
+    assert all(np.ptp(counts) <= 1 for counts in of_class)
+    assert np.ptp(sum(of_class)) <= 1
+    # At random: the fold of a row says nothing of the fold of the row before it.
+    folds = np.asarray(split.folds)
+    assert abs((folds[1:] == folds[:-1]).mean() - 0.2) < 0.01
+
+
+def test_many_row_numbers_are_packed():
+    frame = table(150_000)
+    split = split_rows(frame, question(), kind="regression", seed=0)
+    body = split.to_json()
+    assert len(body) < 300_000
+    assert Split.from_json(body) == split
+    assert split.digest == Split.from_json(body).digest
+
+
+@given(st.lists(st.integers(-1, 2**31 - 1)))
+def test_packed_numbers_are_read_back(numbers):
+    assert module._unpack(module._pack(tuple(numbers))) == tuple(numbers)
+
+
+def test_packed_numbers_by_hand():
+    steps = b"\x02\0\0\0\x03\0\0\0\xfe\xff\xff\xff"  # 2, 3, -2
+    assert module._pack((2, 5, 3)) == base64.b64encode(zlib.compress(steps)).decode()
+
+
+def test_splits_written_before_rows_were_drawn_are_read():
+    body = (
+        b'{"folds":[0,1,0],"how":"By hand.","left_out":0,"ordered":false,"repeats":[],"seed":7,'
+        b'"test":[1],"train":[0,2,3]}'
+    )
+    split = Split.from_json(body)
+    assert (split.train, split.test, split.folds) == ((0, 2, 3), (1,), (0, 1, 0))
+    assert split.not_drawn == 0

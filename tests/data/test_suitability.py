@@ -166,3 +166,16 @@ def test_what_is_set_apart_cannot_be_asked_to_count(ask, apart, demand, key):
     error = refused(TABLE, ask("price", **apart, **demand))
     assert error.where == f"assay.yaml: {key}"
     assert next(iter(apart)) in error.message
+
+
+def test_a_blank_target_is_no_target(ask):
+    few = pl.when(pl.col("x") < 3).then(pl.lit(" ")).when(pl.col("x") < 5).then(None)
+    checked = check_table(TABLE.with_columns(left=few.otherwise("left")), ask("left"))
+    assert checked.dropped == 5
+    assert checked.frame["x"].to_list() == list(range(5, N))
+
+
+def test_a_column_that_varies_only_far_down_is_enough(ask):
+    late = pl.DataFrame({"y": range(2_000), "x": [0] * 1_999 + [1]})
+    assert check_table(late, ask("y")).frame.height == 2_000
+    assert "constant or empty" in refused(late.head(1_999), ask("y")).message

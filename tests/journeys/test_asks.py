@@ -102,9 +102,10 @@ def test_every_trial_s_answers_are_kept(folder: Path) -> None:
     kept = pl.read_parquet(io.BytesIO(store.artifacts.read(run.searched.trial_answers)))
     finished = [str(t.number) for t in run.leaderboard.trials if t.status == "finished"]
     assert set(finished) <= set(kept.columns)
-    assert kept.height == pl.read_parquet(
-        io.BytesIO(store.artifacts.read(run.searched.out_of_fold))
-    ).height
+    assert (
+        kept.height
+        == pl.read_parquet(io.BytesIO(store.artifacts.read(run.searched.out_of_fold))).height
+    )
     assert not (folder / "home" / "searches" / run.id).exists()
 
 

@@ -83,7 +83,10 @@ def how(finish: Finish, output: Output, *, problem: Problem, scales_tried: bool)
 def _costs(finish: Finish, output: Output) -> str:
     if finish.task.kind == "multiclass":
         return "Each row gets the class whose expected cost is least."
-    return f"The threshold {output.threshold:.2f} cost least out of fold."
+    return (
+        f"From a probability of {output.threshold:.2f} on, naming {finish.classes[1]} is expected "
+        "to cost less."
+    )
 
 
 def number(value: float) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 SCHEME = "ray:"
 NO_TIME_S = 1e-3
 KNOCK_S = 10.0
+MOST_STARTS = 3
+"""Actors in a row that may die before they stand, as they do with the node they are placed on.
+No job is to blame for that."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,7 @@ class SharedObject:
         """The arrays, in the memory that the processes of one machine share."""
         import ray
 
+        _demand_cluster()
         arrays: dict[str, np.ndarray] = ray.get(self.reference)
         return arrays
 
@@ -90,12 +95,16 @@ class RaySlot:
 
         if self._actor is not None:
             return
-        actor = self._actor = self._new_actor()
-        try:
-            ray.get(actor.ready.remote())
-        except RayError as failure:
-            self._actor = None
-            raise Died(type(failure).__name__) from None
+        for left in reversed(range(MOST_STARTS)):
+            actor = self._actor = self._new_actor()
+            try:
+                ray.get(actor.ready.remote())
+            except RayError as failure:
+                stopped, self._actor = self._actor is not actor, None
+                if stopped or not left:
+                    raise Died(type(failure).__name__) from None
+            else:
+                return
 
     def run(self, call: _Call, deadline: float | None) -> Outcome:
         """See `assay.compute.slots.Slot`."""
@@ -134,18 +143,19 @@ class RayWorkers(SlotWorkers):
     ----------
     slots : sequence of RaySlot
         At least one.
-    leaves : bool
-        Whether closing leaves the cluster: it was joined for these workers.
+    leave : callable
+        Called once, when these workers need the cluster no more.
     """
 
-    def __init__(self, slots: Sequence[RaySlot], *, leaves: bool) -> None:
-        self._leaves = leaves
+    def __init__(self, slots: Sequence[RaySlot], *, leave: Callable[[], None]) -> None:
+        self._leave = [leave]
         super().__init__("ray", slots)
 
     def packed(self, work: Callable[..., Any], args: tuple[Any, ...]) -> _Call:
         """The work, put into the object store as it is at this moment."""
         import ray
 
+        _demand_cluster()
         try:
             return _Call(ray.put((work, args)))
         except TypeError as failure:
@@ -156,15 +166,47 @@ class RayWorkers(SlotWorkers):
         """See `assay.compute.workers.Workers`."""
         import ray
 
+        _demand_cluster()
         return SharedObject(ray.put(dict(arrays)))
 
     def clean(self) -> None:
-        """Leave the cluster if it was joined for this."""
+        """Leave the cluster if it was joined for this, and nobody else needs it."""
+        self.join()  # what waits for an answer would wait for ever once the cluster is left
+        while self._leave:
+            self._leave.pop()()
+
+
+class _Stay:
+    """This program's place in a cluster; all workers share it, and the last ones leave.
+
+    A cluster that the program joined by itself is not left at all.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._ours = False
+
+    def enter(self, where: str) -> None:
         import ray
 
-        self.join()  # what waits for an answer would wait for ever once the cluster is left
-        if self._leaves:
-            ray.shutdown()
+        with self._lock:
+            if not ray.is_initialized():
+                _enter(where)
+                self._ours = True
+            self._users += 1
+
+    def leave(self) -> None:
+        import ray
+
+        with self._lock:
+            self._users -= 1
+            if self._users == 0 and self._ours:
+                self._ours = False
+                ray.shutdown()
+
+
+_STAY = _Stay()
 
 
 def join(where: str, *, slots: int, preload: Sequence[str], threads_per_job: int) -> RayWorkers:
@@ -176,13 +218,11 @@ def join(where: str, *, slots: int, preload: Sequence[str], threads_per_job: int
         import ray
     except ImportError:
         raise MissingExtra("ray", extra="ray", purpose="A cluster") from None
-    leaves = not ray.is_initialized()
-    if leaves:
-        _enter(where)
+    _STAY.enter(where)
     room = int(_resources()["CPU"]) // threads_per_job
     actor: Any = ray.remote(num_cpus=threads_per_job, max_restarts=0)(Answering)
     new_actor = partial(actor.remote, tuple(preload))
-    return RayWorkers([RaySlot(new_actor) for _ in range(slots or max(room, 1))], leaves=leaves)
+    return RayWorkers([RaySlot(new_actor) for _ in range(slots or max(room, 1))], leave=_STAY.leave)
 
 
 def _enter(where: str) -> None:
@@ -218,6 +258,14 @@ def _no_cluster(where: str, failure: Exception) -> AssayError:
         "the cluster (`ray start --address=...` makes it so).",
         where="compute",
     )
+
+
+def _demand_cluster() -> None:
+    """Raise once the cluster was left: Ray itself would quietly start one on this machine."""
+    import ray
+
+    if not ray.is_initialized():
+        raise InputError("These workers are closed.", hint="Open workers anew.")
 
 
 def _resources() -> dict[str, float]:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import polars as pl
 
 from assay.data.cells import read_dates
-from assay.data.kinds import label_text
+from assay.data.kinds import category_text, label_text
 from assay.data.profile import as_numbers
 from assay.data.request import EXPECTED, MOST_VIOLATIONS, Violations
 from assay.data.words import FALSE_WORDS, TRUE_WORDS
@@ -65,8 +65,7 @@ def _typed(column: Column, series: pl.Series) -> pl.Series:
     if column.role == "target" and column.kind == "category":
         return label_text(series)
     if column.kind in {"category", "text"}:
-        stripped = series.cast(pl.String, strict=False).str.strip_chars()
-        return stripped.set(stripped == "", None)
+        return category_text(series)
     if column.kind == "boolean":
         return _booleans(series)
     if column.kind == "date":

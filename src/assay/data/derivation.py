@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from assay.data.contract import Column, ColumnKind, Contract, Role
-from assay.data.kinds import infer_kind, label_text
+from assay.data.kinds import category_text, infer_kind, label_text
 from assay.data.profile import ColumnProfile, Profile
 from assay.data.words import TRUE_WORDS
 from assay.errors import InvalidTable
@@ -57,13 +57,15 @@ def derive_contract(frame: pl.DataFrame, question: Question, profile: Profile) -
 def _column(series: pl.Series, column: ColumnProfile, *, question: Question, kind: Kind) -> Column:
     role, why = _role(column, question)
     listed = _categories(series, column, role, question=question, kind=kind)
+    shown = _kind(column, role, question=question, kind=kind)
+    named = role == "feature" and shown in {"category", "text"}  # may be numbers by nature
     return Column(
         name=column.name,
-        kind=_kind(column, role, question=question, kind=kind),
+        kind=shown,
         role=role,
         nullable=column.missing > 0,
-        low=column.low,
-        high=column.high,
+        low=None if named else column.low,
+        high=None if named else column.high,
         categories=listed,
         why=why,
     )
@@ -105,8 +107,7 @@ def _categories(
     hidden = role == "identifier" or any(flag.startswith("personal") for flag in column.flags)
     if hidden or shown not in {"category", "boolean"} or column.distinct > MOST_CATEGORIES:
         return ()
-    texts = series.dtype == pl.String and column.kind != "boolean"
-    levels = series.str.strip_chars() if texts else label_text(series)
+    levels = label_text(series) if shown == "boolean" else category_text(series)
     return tuple(sorted(level for level in levels.drop_nulls().unique() if level))
 
 

@@ -108,6 +108,27 @@ def label_text(series: pl.Series) -> pl.Series:
     return series.cast(pl.String)
 
 
+def category_text(series: pl.Series) -> pl.Series:
+    """Cells of a category as text, stripped; a whole number is spelt the same in any column.
+
+    So a branch 3 stays ``3`` where a missing cell has turned its column into floats.
+
+    Examples
+    --------
+    >>> category_text(pl.Series([3.0, 2.5, float("nan")])).to_list()
+    ['3', '2.5', None]
+    >>> category_text(pl.Series([" red", ""])).to_list()
+    ['red', None]
+    """
+    if series.dtype.is_float():
+        numbers = series.fill_nan(None)
+        whole = numbers.cast(pl.Int64, strict=False)
+        texts = numbers.cast(pl.String)
+        return texts.zip_with((whole != numbers).fill_null(value=True), whole.cast(pl.String))
+    stripped = series.cast(pl.String, strict=False).str.strip_chars()
+    return stripped.set(stripped == "", None)
+
+
 def infer_kind(frame: pl.DataFrame, question: Question) -> tuple[Kind, str]:
     """What kind of question the target asks.
 

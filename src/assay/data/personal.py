@@ -151,9 +151,9 @@ def _by_cells(frame: pl.DataFrame) -> Iterator[PersonalData]:
         cells = (
             part.unpivot()
             .drop_nulls("value")
-            .with_columns(pl.col("variable").replace_strict(_names(own)))
-            .group_by("variable", "value", maintain_order=True)
+            .group_by("variable", "value")
             .len("rows")
+            .with_columns(pl.col("variable").replace_strict(_names(own)))
         )
         for pattern in _PATTERNS:
             yield from _matching(cells, pattern, present)

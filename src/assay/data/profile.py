@@ -210,12 +210,13 @@ def _suspect(
 def _top(series: pl.Series, kind: ColumnKind) -> tuple[tuple[str, int], ...]:
     if kind not in {"category", "boolean"}:
         return ()
-    counts = (
-        (_level(value), rows)
-        for value, rows in series.alias("level").value_counts().iter_rows()
-        if value is not None
-    )
-    return tuple(nsmallest(TOP, counts, key=lambda pair: (-pair[1], pair[0])))
+    counts = series.alias("level").drop_nulls().value_counts(name="rows")
+    if counts.is_empty():
+        return ()
+    fewest = counts["rows"].top_k(TOP).min()
+    levels = counts.filter(pl.col("rows") >= fewest).iter_rows()
+    written = ((_level(value), rows) for value, rows in levels)
+    return tuple(nsmallest(TOP, written, key=lambda pair: (-pair[1], pair[0])))
 
 
 def _level(value: object) -> str:

@@ -8,7 +8,6 @@ import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -33,10 +32,11 @@ _FOREIGN = {
     b"\x80\x05\x95": "a Python pickle, which Assay never opens",
 }
 _MAGIC = 6
+_ONE_FILE: dict[str, Any] = {"glob": False, "hive_partitioning": False}
+"""A path is one file, whatever its name looks like: no pattern, no partition."""
 _COLUMNAR: dict[bytes, tuple[str, Callable[[Path | BinaryIO], pl.DataFrame]]] = {
-    # A path is one file, whatever its name looks like: no pattern, no partition.
-    b"PAR1": ("Parquet", partial(pl.read_parquet, glob=False, hive_partitioning=False)),
-    b"ARROW1": ("Arrow IPC", pl.read_ipc),
+    b"PAR1": ("Parquet", lambda source: pl.scan_parquet(source, **_ONE_FILE).collect()),
+    b"ARROW1": ("Arrow IPC", lambda source: pl.scan_ipc(source, **_ONE_FILE).collect()),
     b"\xff\xff\xff\xff": ("Arrow IPC stream", pl.read_ipc_stream),
 }
 
