@@ -64,7 +64,7 @@ def test_a_family_that_hangs_is_called_off_and_the_budget_is_kept(
     start = time.monotonic()
     families = {"linear": Linear(), "hanging": Hanging()}
     result = run(houses, families, budget_s=15.0, compute="processes")
-    assert time.monotonic() - start < 15.0 * 1.1 + 3
+    assert time.monotonic() - start < 15.0 * 1.1 + 6
     hanging = [t for t in result.leaderboard.trials if t.family == "hanging"]
     assert hanging
     assert all(t.status in ("failed", "skipped") for t in hanging)
@@ -77,7 +77,7 @@ def test_a_trial_that_does_not_fit_is_called_off_and_the_budget_is_kept(
     start = time.monotonic()
     families = {"linear": Linear(), "slow": Slow()}
     result = run(houses, families, budget_s=8.0, compute="processes", max_trials=None)
-    assert time.monotonic() - start < 8.0 * 1.1 + 3
+    assert time.monotonic() - start < 8.0 * 1.1 + 6
     assert not [
         t for t in result.leaderboard.trials if t.family == "slow" and t.status == "finished"
     ]
