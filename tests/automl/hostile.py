@@ -103,5 +103,5 @@ class Slow(Linear):
     place = 90
 
     def fit(self, X: Any, y: Any, **options: Any) -> Any:
-        time.sleep(1.5)
+        time.sleep(6)
         return super().fit(X, y, **options)
