@@ -1,14 +1,16 @@
-"""A big table at the front door: seconds and peak memory of each part of acquisition.
+"""A big table at the front door: seconds and memory of acquisition, and of a whole run.
 
-    python benchmarks/automl/big.py [rows, by default 10,000,000]
+    python -m benchmarks.automl.big [--rows 10000000] [--budget 600]
 
 Makes a table of 30 columns as Parquet (about 90 MB a million rows) in a temporary folder (set
-TMPDIR), and runs what `assay run` does before the search, in a process of its own. Peak memory
-is of the process so far, files mapped into it included.
+TMPDIR). First the parts of acquisition, one by one in a process of their own; then `assay run` with
+the budget, its whole tree of processes watched. `--budget 0` leaves the run out.
 """
 
 from __future__ import annotations
 
+import argparse
+import os
 import platform
 import resource
 import subprocess
@@ -21,6 +23,7 @@ from typing import TypeVar
 
 import numpy as np
 import polars as pl
+from benchmarks.automl.watch import watch
 
 PIECE = 500_000
 QUESTION = """\
@@ -30,8 +33,9 @@ data: table.parquet
 target: leaves
 decision: Whom to call.
 owner: benchmark
-budget: {seconds: 600}
+budget: {{seconds: {seconds}}}
 """
+POLICY = "name: big\nrules:\n  - {check: REL001, at_most: 0.95}\n"
 Result = TypeVar("Result")
 
 
@@ -93,7 +97,7 @@ def acquire(folder: Path) -> None:
     from assay.question import Question, read_question
     from assay.store.artifacts import FolderStore
 
-    (folder / "assay.yaml").write_text(QUESTION)
+    (folder / "assay.yaml").write_text(QUESTION.format(seconds=60))
     question: Question = read_question(folder)
     artifacts = FolderStore(folder / "artifacts")
     dataset = timed("add_dataset", lambda: add_dataset(artifacts, folder / "table.parquet"))
@@ -110,16 +114,43 @@ def acquire(folder: Path) -> None:
     print(f"split: {len(stored) / 1e6:.1f} MB; {split.how}")
 
 
+def run(folder: Path, budget: float) -> None:
+    """`assay run` on the table, watched."""
+    (folder / "assay.yaml").write_text(QUESTION.format(seconds=budget))
+    (folder / "policy.yaml").write_text(POLICY)
+    os.environ["ASSAY_HOME"] = str(folder / "home")
+    begun = time.time()
+    watched = watch(
+        [sys.executable, "-m", "assay", "run", str(folder)],
+        folder=folder,
+        log=folder / "run.log",
+        limit_s=budget + 1_200,
+        threads=2,
+    )
+    print(watched.output)
+    took, peak = time.time() - begun, watched.peak_mb(begun, time.time()) / 1024
+    print(
+        f"assay run: exit {watched.returncode}, {took:.0f} s, peak of all processes {peak:.2f} GiB"
+    )
+
+
 def main() -> None:
-    rows = int(sys.argv[1].replace(",", "")) if len(sys.argv) > 1 else 10_000_000
-    if rows == 0:  # in the process of its own
-        acquire(Path(sys.argv[2]))
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--rows", type=int, default=10_000_000)
+    options.add_argument("--budget", type=float, default=600)
+    options.add_argument("--made", type=Path, help="folder of a table made before")
+    asked = options.parse_args()
+    if asked.made:
+        acquire(asked.made)
         return
     print(f"{platform.machine()}, {pl.thread_pool_size()} threads, Polars {pl.__version__}")
     with tempfile.TemporaryDirectory() as place:
-        table = timed("make", lambda: make(Path(place), rows))
-        print(f"{rows:,} rows, {table.stat().st_size / 1e6:,.0f} MB")
-        subprocess.run([sys.executable, __file__, "0", place], check=True)
+        folder = Path(place)
+        table = timed("make", lambda: make(folder, asked.rows))
+        print(f"{asked.rows:,} rows, {table.stat().st_size / 1e6:,.0f} MB")
+        subprocess.run([sys.executable, "-m", "benchmarks.automl.big", "--made", place], check=True)
+        if asked.budget:
+            run(folder, asked.budget)
 
 
 if __name__ == "__main__":

@@ -454,3 +454,42 @@ def test_splits_written_before_rows_were_drawn_are_read():
     split = Split.from_json(body)
     assert (split.train, split.test, split.folds) == ((0, 2, 3), (1,), (0, 1, 0))
     assert split.not_drawn == 0
+
+
+def test_a_class_that_only_the_future_knows_is_left_out_and_said():
+    labels = ["a", "b"] * 40 + ["a", "c", "b", "d"] * 5
+    frame = pl.DataFrame({"x": range(100), "y": labels, "t": range(100)})
+    split = split_rows(frame, question(time_column="t"), kind="multiclass", seed=0)
+    check(split, 100)
+    assert split.train == tuple(range(70))
+    assert [labels[i] for i in split.test] == ["a", "b"] * 10
+    assert split.left_out == 10
+    assert split.how.endswith(
+        "; 10 of the held-out rows left out: no row to learn from has their class."
+    )
+
+
+def test_a_class_that_only_a_held_out_group_knows_is_left_out():
+    # Each group has a row of class d, the rarest; group 0 alone has class c as well.
+    labels = ["d" if i % 10 == 0 else "c" if i == 5 else "ab"[i % 2] for i in range(200)]
+    frame = pl.DataFrame({"x": range(200), "y": labels, "g": [i // 10 for i in range(200)]})
+    asked = question(group_column="g")
+    splits = [split_rows(frame, asked, kind="multiclass", seed=seed) for seed in range(12)]
+    for split in splits:
+        check(split, 200)
+        assert {labels[i] for i in split.test} <= {labels[i] for i in split.train}
+
+
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        (["a"] * 80 + ["b"] * 20, "are of one class of 'y'"),
+        (["a", "b"] * 35 + ["c"] * 30, "other classes than all held-out rows"),
+    ],
+)
+def test_classes_that_time_keeps_apart_are_refused(labels, told):
+    frame = pl.DataFrame({"x": range(100), "y": labels, "t": range(100)})
+    kind = "binary" if len(set(labels)) == 2 else "multiclass"
+    with pytest.raises(InvalidTable, match=told) as caught:
+        split_rows(frame, question(time_column="t"), kind=kind, seed=0)
+    assert "at random" in caught.value.hint

@@ -30,6 +30,7 @@ _HOME = {
     "profile_table": "assay.data.profile",
     "read_table": "assay.data.source",
     "render_datasheet": "assay.data.datasheet",
+    "scan_dataset": "assay.data.dataset",
     "split_rows": "assay.data.split",
 }
 __all__ = sorted(_HOME)  # noqa: PLE0605 - derived from the one list above

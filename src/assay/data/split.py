@@ -64,7 +64,8 @@ class Split(Record, frozen=True, kw_only=True):
     ordered: bool = False
     """Whether folds follow time: fold k is judged by what was learned from the rows before."""
     left_out: int = 0
-    """Rows in neither part: they share a group with held-out rows, but are older."""
+    """Rows in neither part: older rows of held-out groups, and those of a class that could not
+    be learned, because it occurs only where rows are held out."""
     not_drawn: int = 0
     """Rows in neither part: the table is large, and these were not drawn from it."""
 
@@ -151,6 +152,7 @@ def split_rows(
     is much closer to the final one, and cheap. Classes, or quantiles of a number, have the same
     share in every part. With a group column no group is on both sides. With a time column the
     held-out rows are the latest, and each fold is judged by what was learned from earlier rows.
+    Held-out rows of a class that no training row has are left out, and `Split.how` says so.
     Rows that are the same in every cell stay together, so that memory does not count as skill;
     except where most rows are such repeats, which then are coincidence.
 
@@ -174,7 +176,8 @@ def split_rows(
     Raises
     ------
     InvalidTable
-        There are too few groups, or too few distinct times.
+        There are too few groups, or too few distinct times; or the training rows are of one
+        class.
     """
     wide = frame.width if contract is None else len(contract.features)
     wanted = int(np.clip(MOST_CELLS // wide, LEAST_TRAIN, MOST_TRAIN)) + MOST_HELD_OUT
@@ -226,7 +229,47 @@ def _split(
 ) -> Split:
     """Split all rows of a table; see `split_rows`."""
     if question.time_column is not None:
-        return _by_time(frame, question, seed)
+        split = _by_time(frame, question, seed)
+    else:
+        split = _at_random(frame, question, kind=kind, seed=seed, contract=contract)
+    return split if kind == "regression" else _with_known_classes(split, frame[question.target])
+
+
+def _with_known_classes(split: Split, target: pl.Series) -> Split:
+    """The split without held-out rows of classes that no training row has."""
+    labels = label_text(target)
+    known = labels[np.asarray(split.train)].unique()
+    test = np.asarray(split.test)
+    held = labels[test]
+    answerable = held.is_in(known.implode()).to_numpy()
+    if len(known) == 1 or not answerable.any():
+        which = "one class" if len(known) == 1 else "other classes than all held-out rows"
+        raise InvalidTable(
+            f"The rows to learn from are of {which} of {target.name!r}: time or groups leave no "
+            "other split.",
+            hint="Split at random, without time_column and group_column, or add rows.",
+            where="assay.yaml: target",
+        )
+    if answerable.all():
+        return split
+    gone = int((~answerable).sum())
+    return structs.replace(
+        split,
+        test=tuple(test[answerable].tolist()),
+        left_out=split.left_out + gone,
+        how=f"{split.how.removesuffix('.')}; {gone:,} of the held-out rows left out: no row to "
+        "learn from has their class.",
+    )
+
+
+def _at_random(
+    frame: pl.DataFrame,
+    question: Question,
+    *,
+    kind: Kind,
+    seed: int,
+    contract: Contract | None,
+) -> Split:
     units = _units(frame, question, kind, contract)
     rng = np.random.default_rng(seed)
     held_out = _hold_out(units, _held_out_rows(frame.height), rng)
