@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from assay.errors import StoreUnavailable
 from assay.run import STEPS, Run
 
 if TYPE_CHECKING:
@@ -113,8 +114,16 @@ def write_documents(store: Store, run: Run, folder: Path) -> dict[str, Path]:
 
 def _replace(path: Path, body: bytes) -> Path:
     handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(handle, "wb") as file:
-        file.write(body)
-    Path(partial).chmod(0o644)
-    Path(partial).replace(path)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(body)
+        Path(partial).chmod(0o644)
+        Path(partial).replace(path)
+    except OSError as error:
+        Path(partial).unlink(missing_ok=True)
+        raise StoreUnavailable(
+            f"The documents cannot be written: {error.strerror}.",
+            hint="Check the free space of the folder, then run again.",
+            where=path.parent.name,
+        ) from None
     return path

@@ -244,3 +244,20 @@ def test_trial_answers_are_kept(houses: Callable[..., Any]) -> None:
         if trial.status == "finished":
             told = result.trial_answers[trial.number]
             assert np.mean(np.abs(told - truth)) == pytest.approx(trial.score)
+
+
+def test_two_rows_of_a_class_are_enough_for_a_model(houses: Callable[..., Any]) -> None:
+    """The first fold holds one class only, so what columns brought cannot be measured on it."""
+    frame, contract = houses("dear", rows=120)
+    rare = ["yes"] * 2 + ["no"] * 118
+    result = search(
+        frame.with_columns(dear=pl.Series(rare)),
+        contract=contract,
+        kind="binary",
+        target="dear",
+        folds=(np.arange(120) + 1) % 3,
+        spec=SearchSpec(families=("linear",), max_trials=2, threads=2),
+    )
+    assert result.leaderboard.chosen
+    assert all(np.isfinite(c.share) for c in result.leaderboard.contributions)
+    result.leaderboard.from_json(result.leaderboard.to_json())

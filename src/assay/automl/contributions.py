@@ -67,6 +67,8 @@ def contributions(attempt: Attempt, bench: Bench, *, seconds: float) -> tuple[Co
         brought = job.result()
     except Exception:
         return ()
+    if not np.isfinite(brought).all():  # a fold of one class has no ranking to lose
+        return ()
     total = float(brought.sum()) or 1.0
     found = [
         Contribution(
