@@ -138,8 +138,11 @@ def ids(n):
 workers = open_workers("processes", slots=2)
 shared = workers.share({"a": np.ones(3)})
 found = {pid for job in [workers.submit(ids, n) for n in range(4)] for pid in job.result()}
-print(shared.folder.parent, *found, flush=True)
-hang = workers.submit(time.sleep, 60)
+
+def ready():
+    print(shared.folder.parent, *found, flush=True)
+    return workers.submit(time.sleep, 60)
+
 """
 
 
@@ -175,13 +178,13 @@ def ended(running: subprocess.Popen[str], tmp_path: Path, *, by: signal.Signals 
 
 @linux_only
 def test_nothing_outlives_a_program_that_is_killed(tmp_path):
-    running = program(tmp_path, "hang.result()")
+    running = program(tmp_path, "ready().result()")
     assert ended(running, tmp_path, by=signal.SIGKILL) == ""
 
 
 @linux_only
 def test_nothing_outlives_a_program_that_forgets_to_close(tmp_path):
-    running = program(tmp_path, "")
+    running = program(tmp_path, "ready()")
     assert ended(running, tmp_path, by=None) == ""
     assert running.returncode == 0
 
@@ -190,7 +193,7 @@ def test_nothing_outlives_a_program_that_forgets_to_close(tmp_path):
 def test_ctrl_c_is_for_the_program_alone(tmp_path):
     end = """
     try:
-        hang.result()
+        ready().result()  # the signal may come as soon as the line is out
     except KeyboardInterrupt:
         print(workers.submit(int, "7").result(), file=sys.stderr)
         workers.close()
