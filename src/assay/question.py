@@ -38,6 +38,10 @@ class Groups(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sensitive: Annotated[
         bool, Meta(description="Whether the column is about a trait of people that law protects")
     ] = False
+    reference: Annotated[
+        dict[str, float],
+        Meta(description="Share of each group among the people whom the model will be used for"),
+    ] = field(default_factory=dict)
 
 
 class Budget(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):

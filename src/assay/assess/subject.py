@@ -13,7 +13,7 @@ import polars as pl
 
 from assay.data.contract import Contract
 from assay.data.profile import Profile
-from assay.errors import InvalidTable
+from assay.errors import InvalidTable, NotApplicable
 from assay.question import Kind, Question
 
 if TYPE_CHECKING:
@@ -70,6 +70,8 @@ class Scored:
         As in `assay.model.Answer`.
     sets : ndarray of bool, shape (n, n_classes), or None
         Prediction sets of a classification.
+    weight : ndarray of float64, shape (n,), or None
+        What each row counts, at least 0; None: one each.
 
     Raises
     ------
@@ -87,10 +89,11 @@ class Scored:
     lower: Float64 | None = None
     upper: Float64 | None = None
     sets: Bool | None = None
+    weight: Float64 | None = None
 
     def __post_init__(self) -> None:
         parts = (self.truth, self.prediction, self.baseline, self.probabilities, self.label)
-        ends = (self.lower, self.upper, self.sets)
+        ends = (self.lower, self.upper, self.sets, self.weight)
         if any(p is not None and len(p) != self.frame.height for p in (*parts, *ends)):
             raise InvalidTable(
                 "Rows and answers differ in number.", hint="Score exactly the rows given."
@@ -162,6 +165,37 @@ class Contributions:
 
 Score = Callable[[pl.DataFrame], Answered]
 Explain = Callable[[pl.DataFrame], Contributions]
+Retrain = Callable[[int], Scored]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Candidate:
+    """A trial of the search that finished, with its out-of-fold answers.
+
+    Attributes
+    ----------
+    number : int
+        Of the trial on the leaderboard.
+    family : str
+    transparent : bool
+        Whether a person can read the model.
+    weight : float
+        Share in the winner; 0 where it was not chosen.
+    answers : Scored
+        Training rows, in the order of `Subject.cross_fitted`.
+    """
+
+    number: int
+    family: str
+    transparent: bool
+    weight: float
+    answers: Scored
+
+
+def no_model(frame: pl.DataFrame) -> Answered:
+    """`Subject.score` where only predictions were given."""
+    del frame
+    raise NotApplicable("Only predictions were given: there is no model to ask.")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -174,13 +208,13 @@ class Subject:
     question, contract, profile
         As recorded.
     held_out : Scored
-        Rows that the search never saw, answered by the graph.
+        Rows that the search never saw, answered by the model.
     cross_fitted : Scored or None
         Training rows, each answered by a model that was fitted without it.
     train : pl.DataFrame
-        The rows of the training part, with the target.
+        The rows of the training part, with the target; no rows where there are only predictions.
     score : callable
-        From a table to the graph's answers.
+        From a table to the model's answers; `no_model` where there are only predictions.
     record : mapping
         Facts of the project's record; `assay.assess.accountability` lists the keys.
     classes : tuple of str
@@ -191,6 +225,12 @@ class Subject:
         The coverage that the intervals or sets promise.
     graph : str
         Digest of the graph.
+    candidates : tuple of Candidate
+        Trials that finished, best first.
+    champion : callable or None
+        From a table to the answers of the model that is in use today.
+    retrain : callable or None
+        From a seed to the held-out rows, answered by the same procedure under that seed.
     """
 
     kind: Kind
@@ -199,13 +239,16 @@ class Subject:
     profile: Profile
     held_out: Scored
     train: pl.DataFrame
-    score: Score
+    score: Score = no_model
     cross_fitted: Scored | None = None
     record: Mapping[str, Any] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
     explain: Explain | None = None
     coverage: float = 0.9
     graph: str = ""
+    candidates: tuple[Candidate, ...] = ()
+    champion: Score | None = None
+    retrain: Retrain | None = None
 
     @property
     def table(self) -> pl.DataFrame:

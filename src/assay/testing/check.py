@@ -406,7 +406,17 @@ def _of_group(finding: Finding, name: str) -> list[tuple[int, float | None]]:
 
 
 def _taken(scored: Scored, rows: Int64) -> Scored:
-    arrays = ("truth", "prediction", "baseline", "probabilities", "label", "lower", "upper", "sets")
+    arrays = (
+        "truth",
+        "prediction",
+        "baseline",
+        "probabilities",
+        "label",
+        "lower",
+        "upper",
+        "sets",
+        "weight",
+    )
     found = {name: getattr(scored, name) for name in arrays}
     taken: dict[str, Any] = {name: None if a is None else a[rows] for name, a in found.items()}
     return Scored(frame=scored.frame[rows], **taken)
