@@ -107,6 +107,8 @@ class Family(Protocol):
     ``keeps_time = True``
         ``fit`` takes ``seconds``, a wall-clock bound, and gives what it has by then: fewer
         rounds or trees. Without it a fit that takes too long is called off.
+    ``joint = True``
+        One model answers for all classes, so that its cost hardly grows with their number.
     ``most_rows = 20_000``
         It is not tried on more rows than these.
     """

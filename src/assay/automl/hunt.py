@@ -23,6 +23,7 @@ from assay.automl.journal import Recipe, TrialKey
 from assay.automl.leaderboard import Trial
 from assay.automl.problem import Transform, transformed
 from assay.automl.spec import SearchSpec
+from assay.compute.slots import TimeLimit
 from assay.progress import Standing
 
 if TYPE_CHECKING:
@@ -40,11 +41,16 @@ MOST_REPEATS = 3
 """Suggestions already tried, after which a family has nothing new to offer."""
 HOPE = 1.5
 """How much dearer than what is left a trial may look from a sample and still be begun."""
+PROBE_SHARE = 0.1
+"""Of the time that is left, that a fit on a sample may take."""
 FIRST_SHARE = 0.25
 """Of the budget, that the first trial may take; later ones take `LATER_SHARE` of what is left."""
 LATER_SHARE = 0.4
 NOISE = 0.005
 """Relative difference between two scales that cross-validation cannot tell from chance."""
+REACH = 0.05
+"""How far behind the best a trial may be to be reckoned with as a member: a share of what the best
+gained on the constant answer."""
 QUICK_FAMILIES = 2
 """How many first families try both scales of a skewed target."""
 ENGINEERING_SHARE = 0.12
@@ -53,6 +59,8 @@ MOST_ENGINEERED_CELLS = 60_000_000
 """Rows times features from which on features are not engineered: the matrices double."""
 SELF_TAUGHT = 2
 """How many of the best trials are repeated with the rows that have no answer."""
+MANY_CLASSES = 12
+"""From so many classes on, families that fit a model for each class come last."""
 STARTUP_TRIALS = 6
 SHOWN = 5
 """Best trials that are shown while the search runs."""
@@ -204,12 +212,19 @@ class Hunt:
             yield ask
 
     def _demand_time(self, candidate: Candidate) -> None:
-        """Raise `TooDear` where a sample says that the trial would take too long."""
-        if not self.clock.bounds or not self.attempts:
+        """Raise `TooDear` where a sample says that the trial would take too long.
+
+        A family that keeps time cannot: it learns as much as its allowance lets it.
+        """
+        keeps_time = getattr(candidate.family, "keeps_time", False)
+        if keeps_time or not self.clock.bounds or not self.attempts:
             return
-        one = self.bench.probed_s(candidate, limit=max(1.0, self.clock.left_s))
-        hope = 2 * HOPE if getattr(candidate.family, "keeps_time", False) else HOPE
-        self.clock.demand(one * self._waves / hope)
+        limit = max(1.0, PROBE_SHARE * self.clock.left_s)
+        try:
+            one = self.bench.probed_s(candidate, limit=limit)
+        except TimeLimit:
+            raise TooDear(f"a fit on a sample of the rows took more than {limit:.3g} s") from None
+        self.clock.demand(one * self._waves / HOPE)
 
     def _self_taught(self) -> Iterator[_Ask | None]:
         """The best trials again, with the rows that have no answer."""
@@ -423,7 +438,7 @@ class Hunt:
 
     def _keep_reserve(self) -> None:
         """Keep time for the final fits of the dearest members, and to weigh and write them."""
-        best = list(self.usable().values())[: 2 * MOST_MEMBERS]
+        best = self._likely_members()
         folds = len(set(self.bench.problem.folds.tolist()))
         fits = sorted((a.fit_s * folds / (folds - 1) for a in best), reverse=True)[:MOST_MEMBERS]
         if fits:
@@ -431,6 +446,14 @@ class Hunt:
             again = best[0].fit_s + SHUFFLES_S
             closing = CLOSING_SCORES * self.bench.score_s + 0.03 * self.clock.budget_s + again
             self.clock.reserve_s = min(1.2 * final + closing, 0.5 * self.clock.budget_s)
+
+    def _likely_members(self) -> list[Attempt]:
+        """The best trials, but for those too far behind to be given a share in the model."""
+        ranked = list(self.usable().values())[: 2 * MOST_MEMBERS]
+        near = [
+            a for a in ranked if a.loss - ranked[0].loss <= REACH * self.bench.gained(ranked[0])
+        ]
+        return near or ranked[:1]
 
     # Choices and records.
 
@@ -479,7 +502,14 @@ class Hunt:
                 self._record(name, "skipped", reason)
             else:
                 able[name] = family
-        return able
+        return self._by_cost(able)
+
+    def _by_cost(self, families: dict[str, Family]) -> dict[str, Family]:
+        """Where there are many classes, first the families that fit one model for them all."""
+        if self.bench.problem.task.width < MANY_CLASSES:
+            return families
+        joint = {n: f for n, f in families.items() if getattr(f, "joint", False)}
+        return {**joint, **families}
 
     def _unable(self, family: Family) -> str:
         """Why a family cannot do what is asked; empty where it can."""

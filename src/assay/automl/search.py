@@ -57,7 +57,7 @@ FOLD_CELLS_A_SECOND = 100_000
 """The same, for answering rows in all folds; larger tables answer fewer folds."""
 SHORT_S = 15.0
 """Budgets up to this one run in this process: starting others would take much of it."""
-SLOW_TO_LOAD = {"network": 100.0}
+SLOW_TO_LOAD = {"network": 30.0}
 """Families whose library takes seconds and much memory in every process, and the least budget
 in which they are tried without being named."""
 PRELOADED = (

@@ -32,6 +32,7 @@ class ExtraTrees:
     tasks: frozenset[Kind] = frozenset({"regression", "binary", "multiclass"})
     needs: View = "trees"
     place = 30
+    joint = True
     stops_early = False
     keeps_time = True
     kinds: tuple[Any, Any] = (ExtraTreesRegressor, ExtraTreesClassifier)
@@ -100,6 +101,7 @@ class RandomForest(ExtraTrees):
 
     name = "random_forest"
     place = 45
+    joint = True
     kinds = (RandomForestRegressor, RandomForestClassifier)
     looks = 0.3
 

@@ -40,6 +40,7 @@ class Linear:
     tasks: frozenset[Kind] = frozenset({"regression", "binary", "multiclass"})
     needs: View = "linear"
     place = 10
+    joint = True
     stops_early = False
 
     def candidates(self, task: Task, *, rows: int, columns: int) -> tuple[Params, ...]:

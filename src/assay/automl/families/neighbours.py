@@ -30,6 +30,7 @@ class Neighbours:
     tasks: frozenset[Kind] = frozenset({"regression", "binary", "multiclass"})
     needs: View = "linear"
     place = 60
+    joint = True
     stops_early = False
     takes_weights = False
     most_rows = 5000

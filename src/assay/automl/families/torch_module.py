@@ -69,6 +69,7 @@ class TorchFamily:
     transparent = False
     needs: View = "linear"
     place = 55
+    joint = True
     stops_early = True
     losses: frozenset[Loss] = frozenset({"squared", "absolute", "quantile"})
     keeps_time = True
