@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -143,6 +144,16 @@ class Family(Protocol):
         threads: int = 1,
     ) -> Fitted:
         """Fit on ``X``, shape (n_rows, n_columns), without missing values."""
+
+
+def require_library(name: str) -> None:
+    """Raise `ModuleNotFoundError` where a family's library is not installed; loads nothing.
+
+    Families import their library where they fit, in the workers, so that the process which
+    leads the search stays small.
+    """
+    if find_spec(name) is None:
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
 def find_families(names: tuple[str, ...] = ()) -> dict[str, Family | Exception]:

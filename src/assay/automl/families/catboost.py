@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import catboost
 import numpy as np
-from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from assay.automl.families.fitted import (
     FittedModel,
@@ -18,12 +16,22 @@ from assay.automl.families.fitted import (
     unit_of,
 )
 from assay.automl.families.rounds import SMALL_ROWS, Rounds, pace
-from assay.automl.family import Answers, Loss, Params, Task, Validation, View
+from assay.automl.family import (
+    Answers,
+    Loss,
+    Params,
+    Task,
+    Validation,
+    View,
+    require_library,
+)
 from assay.model.plan import Float32, Float64
 from assay.question import Kind
 
 if TYPE_CHECKING:
     import optuna
+
+require_library("catboost")
 
 OBJECTIVES: dict[Loss, str] = {
     "squared": "RMSE",
@@ -88,6 +96,8 @@ class CatBoost:
         seconds: float | None = None,
     ) -> FittedModel:
         """Boost; with ``validation`` up to twice the rounds, stopping when they do not help."""
+        import catboost
+
         rounds = Rounds(params["rounds"] * (1 if validation is None else 2), seconds=seconds)
         unit = unit_of(y, task, loss_of(params))
         present, answers = numbered(y, task)
@@ -133,12 +143,16 @@ class _Watch:
 
 def _constant(task: Task) -> Any:
     """A tree of one leaf: CatBoost takes neither columns nor answers that are all the same."""
+    from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
     kind = DecisionTreeRegressor if task.kind == "regression" else DecisionTreeClassifier
     return kind(max_depth=1)
 
 
 def _held(validation: Validation, present: tuple[int, ...], unit: tuple[float, float]) -> Any:
     """The validation rows, less those of classes that the fitting rows lack."""
+    import catboost
+
     if not present:
         return catboost.Pool(validation.X, in_unit(validation.y, unit))
     known = np.isin(validation.y, present)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from interpret.glassbox import ExplainableBoostingClassifier, ExplainableBoostingRegressor
-
 from assay.automl.families.fitted import (
     FittedModel,
     first_loss,
@@ -15,12 +13,22 @@ from assay.automl.families.fitted import (
     suggest_loss,
     unit_of,
 )
-from assay.automl.family import Answers, Loss, Params, Task, Validation, View
+from assay.automl.family import (
+    Answers,
+    Loss,
+    Params,
+    Task,
+    Validation,
+    View,
+    require_library,
+)
 from assay.model.plan import Float32, Float64
 from assay.question import Kind
 
 if TYPE_CHECKING:
     import optuna
+
+require_library("interpret")
 
 OBJECTIVES: dict[Loss, str] = {"squared": "rmse", "poisson": "poisson_deviance"}
 
@@ -83,6 +91,8 @@ class ExplainableBoosting:
 
         Columns with monotone demands are left out of pairs, by the library itself.
         """
+        from interpret.glassbox import ExplainableBoostingClassifier, ExplainableBoostingRegressor
+
         regression = task.kind == "regression"
         kind = ExplainableBoostingRegressor if regression else ExplainableBoostingClassifier
         unit = unit_of(y, task, loss_of(params))

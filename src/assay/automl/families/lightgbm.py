@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import lightgbm
-
 from assay.automl.families.fitted import (
     FittedModel,
     first_loss,
@@ -15,12 +13,22 @@ from assay.automl.families.fitted import (
     unit_of,
 )
 from assay.automl.families.rounds import SMALL_ROWS, Rounds, pace
-from assay.automl.family import Answers, Loss, Params, Task, Validation, View
+from assay.automl.family import (
+    Answers,
+    Loss,
+    Params,
+    Task,
+    Validation,
+    View,
+    require_library,
+)
 from assay.model.plan import Float32, Float64
 from assay.question import Kind
 
 if TYPE_CHECKING:
     import optuna
+
+require_library("lightgbm")
 
 OBJECTIVES: dict[Loss, str] = {
     "squared": "regression",
@@ -97,6 +105,8 @@ class LightGBM:
         seconds: float | None = None,
     ) -> FittedModel:
         """Boost; with ``validation`` up to twice the rounds, stopping when they do not help."""
+        import lightgbm
+
         rounds = Rounds(params["rounds"] * (1 if validation is None else 2), seconds=seconds)
         unit = unit_of(y, task, loss_of(params))
         settings = _settings(params, task, seed=seed, threads=threads)

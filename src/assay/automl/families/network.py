@@ -5,15 +5,16 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-import torch
-
 from assay.automl.families.fitted import first_loss
 from assay.automl.families.rounds import SMALL_ROWS
 from assay.automl.families.torch_module import TorchFamily
-from assay.automl.family import Params, Task
+from assay.automl.family import Params, Task, require_library
 
 if TYPE_CHECKING:
     import optuna
+    import torch
+
+require_library("torch")
 
 
 class Network(TorchFamily):
@@ -22,7 +23,7 @@ class Network(TorchFamily):
     place = 48
 
     def __init__(self) -> None:
-        super().__init__(make_layers, name="network")
+        super().__init__(make_layers, name="network", checked=True)
 
     def candidates(self, task: Task, *, rows: int, columns: int) -> tuple[Params, ...]:  # noqa: ARG002
         """A moderate one, careful on few rows; then a wider one that learns slower."""
@@ -63,6 +64,8 @@ def make_layers(
     n_columns: int, n_outputs: int, *, width: int = 128, layers: int = 2, dropout: float = 0.0
 ) -> torch.nn.Sequential:
     """Hidden layers of one width with rectifiers, and a linear layer on top."""
+    import torch
+
     sizes = [n_columns, *[width] * layers]
     parts: list[torch.nn.Module] = []
     for before, after in pairwise(sizes):

@@ -7,11 +7,8 @@ from contextlib import contextmanager
 from threading import RLock
 from typing import TYPE_CHECKING
 
-import torch
-
 from assay.automl.families.fitted import FittedScaled, first_loss, loss_of, suggest_loss
 from assay.automl.families.rounds import Rounds
-from assay.automl.families.torch_training import learn_units, train
 from assay.automl.family import Answers, Loss, Params, Task, Validation, View
 from assay.errors import NotCompilable
 from assay.model.plan import Float32, Float64, NetworkMember
@@ -21,8 +18,9 @@ from assay.question import Kind
 
 if TYPE_CHECKING:
     import optuna
+    import torch
 
-MakeModule = Callable[[int, int], torch.nn.Module]
+MakeModule = Callable[[int, int], "torch.nn.Module"]
 
 PATIENCE = 12
 """Epochs without progress on the validation rows before training stops."""
@@ -50,6 +48,9 @@ class TorchFamily:
         Of the first candidate.
     epochs : int
         Passes over the rows, at most.
+    checked : bool
+        Whether the module is known to be one that the compiler takes; torch is then loaded only
+        where it fits.
 
     Raises
     ------
@@ -82,8 +83,10 @@ class TorchFamily:
         tasks: frozenset[Kind] = frozenset({"regression", "binary", "multiclass"}),
         learning_rate: float = 2e-3,
         epochs: int = 60,
+        checked: bool = False,
     ) -> None:
-        _check(make_module(3, 2))
+        if not checked:
+            _check(make_module(3, 2))
         self.make_module = make_module
         self.name = name
         self.tasks = tasks
@@ -130,6 +133,8 @@ class TorchFamily:
         ArithmeticError
             The weights ran off to infinity.
         """
+        from assay.automl.families.torch_training import learn_units, train
+
         most = params["rounds"] * (1 if validation is None else 2)
         epochs = Rounds(most, seconds=seconds, patience=PATIENCE)
         lesson = learn_units(X, y, task=task, loss=loss_of(params), weights=weights)
@@ -183,6 +188,8 @@ def _check(module: torch.nn.Module) -> None:
 
 
 def _with_link(module: torch.nn.Module, *, classes: int) -> torch.nn.Module:
+    import torch
+
     if classes > 2:
         return torch.nn.Sequential(module, torch.nn.Softmax(dim=1))
     return torch.nn.Sequential(module, torch.nn.Sigmoid()) if classes else module
@@ -191,6 +198,8 @@ def _with_link(module: torch.nn.Module, *, classes: int) -> torch.nn.Module:
 @contextmanager
 def _seeded(seed: int) -> Iterator[None]:
     """Torch's stream of random numbers, seeded; as it was before, afterwards."""
+    import torch
+
     with _STREAM, torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         yield
@@ -198,6 +207,8 @@ def _seeded(seed: int) -> Iterator[None]:
 
 @contextmanager
 def _threads(number: int) -> Iterator[None]:
+    import torch
+
     before = torch.get_num_threads()
     torch.set_num_threads(number)
     try:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import xgboost
-
 from assay.automl.families.fitted import (
     FittedModel,
     first_loss,
@@ -15,12 +13,22 @@ from assay.automl.families.fitted import (
     unit_of,
 )
 from assay.automl.families.rounds import SMALL_ROWS, Rounds, pace
-from assay.automl.family import Answers, Loss, Params, Task, Validation, View
+from assay.automl.family import (
+    Answers,
+    Loss,
+    Params,
+    Task,
+    Validation,
+    View,
+    require_library,
+)
 from assay.model.plan import Float32, Float64
 from assay.question import Kind
 
 if TYPE_CHECKING:
     import optuna
+
+require_library("xgboost")
 
 OBJECTIVES: dict[Loss, dict[str, Any]] = {
     "squared": {"objective": "reg:squarederror", "base_score": 0.0},
@@ -91,6 +99,8 @@ class XGBoost:
         XGBoost adds leaves in single precision. Boosting answers of unit scale, and taking the
         link in double, keeps what is lost there under a millionth of that scale.
         """
+        import xgboost
+
         rounds = Rounds(params["rounds"] * (1 if validation is None else 2), seconds=seconds)
         unit = unit_of(y, task, loss_of(params))
         table = xgboost.DMatrix(X, label=in_unit(y, unit), weight=weights, nthread=threads)
