@@ -17,6 +17,39 @@ DETAILS = {
     "residuals": HISTOGRAM,
     "histogram": HISTOGRAM,
     "confusion": {"classes": ["no", "yes"], "counts": [[8, 2], [1, 9]]},
+    "tree": [
+        {
+            "path": path,
+            "leaf": path != "",
+            "rows": 40,
+            "error": error,
+            "lower": error - 0.1,
+            "upper": error + 0.1,
+            "error_coverage": 0.5,
+            "confirmed": error > 0.3,
+        }
+        for path, error in (("", 0.3), ("age up to 30", 0.4), ("age over 30", 0.2))
+    ],
+    "maps": [
+        {"columns": ["age"], "levels": [["young", "old"]], "rows": [20, 30], "error": [0.2, 0.1]},
+        {
+            "columns": ["age", "sex"],
+            "levels": [["young", "old"], ["F", "M"]],
+            "rows": [[20, 30], [None, 12]],
+            "error": [[0.2, 0.1], [None, 0.4]],
+        },
+    ],
+    "dependence": [
+        {
+            "column": "age",
+            "points": ["20", "30", "40"],
+            "ale": [-0.1, 0.0, 0.2],
+            "lower": [-0.2, -0.1, 0.1],
+            "upper": [0.0, 0.1, 0.3],
+            "pdp": [0.4, 0.5, 0.6],
+        }
+    ],
+    "curve": {"coverage": [0.5, 1.0], "risk": [0.1, 0.2]},
 }
 
 

@@ -16,6 +16,16 @@ from msgspec import Meta
 from assay.assess.finding import Finding
 from assay.records import Record
 from assay.report import charts
+from assay.report.analysis_details import (
+    Curve,
+    ErrorMap,
+    RiskCurve,
+    TreeNode,
+    draw_dependence,
+    draw_maps,
+    draw_risk,
+    draw_tree,
+)
 from assay.report.charts import Bar, Bin
 from assay.report.picture import Picture, with_unit
 from assay.report.wording import SHARES, between, count, counted, quantity, share
@@ -297,5 +307,9 @@ _KINDS = {
     "importance": _Kind(Annotated[tuple[ColumnFigure, ...], Meta(min_length=1)], _importance),
     "contributions": _Kind(Explained, _contributions),
     "confusion": _Kind(Confusion, _confusion),
+    "tree": _Kind(Annotated[tuple[TreeNode, ...], Meta(min_length=1)], draw_tree),
+    "maps": _Kind(Annotated[tuple[ErrorMap, ...], Meta(min_length=1)], draw_maps),
+    "dependence": _Kind(Annotated[tuple[Curve, ...], Meta(min_length=1)], draw_dependence),
+    "curve": _Kind(RiskCurve, draw_risk),
 }
 """Key of the details -> its shape and its drawing, in the order of a report."""
