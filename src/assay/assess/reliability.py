@@ -13,6 +13,7 @@ from assay.assess.finding import Finding, Principle
 from assay.assess.losses import baseline_loss, labels, loss_name, row_loss, wrong
 from assay.assess.statistics import (
     Bool,
+    Bounds,
     Float64,
     auc,
     calibration_error,
@@ -21,6 +22,7 @@ from assay.assess.statistics import (
     moments,
     paired_ratio,
     quantile_bounds,
+    weighted_counts,
 )
 from assay.assess.subject import Scored, Subject
 from assay.errors import NotApplicable
@@ -46,14 +48,19 @@ class ErrorAgainstBaseline(BaseCheck):
         if constant.mean() == 0:
             raise NotApplicable("The same answer for everyone is right on every row.")
         name = loss_name(subject.kind)
+        weight = 1.0 if scored.weight is None else scored.weight
         return self.finding(
-            paired_ratio(model, constant, self.confidence),
+            paired_ratio(weight * model, weight * constant, self.confidence),
             measure=f"mean {name} divided by the constant answer's",
             method=f"Ratio of the mean {name} of the model and of the constant answer over the "
             "same rows; Fieller's bounds (1954) with Hall's correction for skewness (1992). "
-            "Rows are taken as independent.",
+            "Rows are taken as independent." + weighing(scored),
             rows=scored.rows,
-            details={"model": model.mean(), "baseline": constant.mean(), "loss": name},
+            details={
+                "model": np.average(model, weights=scored.weight),
+                "baseline": np.average(constant, weights=scored.weight),
+                "loss": name,
+            },
         )
 
 
@@ -82,10 +89,10 @@ class ErrorLevel(BaseCheck):
         around = scored.truth - scored.truth.mean()
         spread = float(np.sum(around**2))
         return self.finding(
-            mean_bounds(moments(np.abs(residual)), self.confidence),
+            mean_bounds(moments(by_row(np.abs(residual), scored.weight)), self.confidence),
             measure="mean absolute error",
             method="Mean over the rows; Student's bounds, widened by Hall's correction for "
-            "skewness (1992).",
+            "skewness (1992)." + weighing(scored),
             rows=scored.rows,
             unit=subject.question.unit,
             details={
@@ -118,11 +125,12 @@ class ErrorLevel(BaseCheck):
         )
 
     def _accuracy(self, subject: Subject, scored: Scored) -> Finding:
+        require_rows(scored.rows, 1)
         right = ~wrong(subject, scored)
         return self.finding(
-            clopper_pearson(right.sum(), scored.rows, self.confidence),
+            rate_bounds(right, scored.weight, self.confidence),
             measure="share of rows with the right class",
-            method="Clopper and Pearson's exact bounds (1934).",
+            method=rate_method(scored.weight),
             rows=scored.rows,
             unit="share",
             higher_is_better=True,
@@ -145,14 +153,15 @@ class Coverage(BaseCheck):
     def run(self, subject: Subject) -> Finding:
         """Share of rows whose true answer lies inside."""
         scored = self.scored(subject)
+        require_rows(scored.rows, 1)
         inside = covered(scored)
-        bounds = clopper_pearson(inside.sum(), scored.rows, self.confidence)
+        bounds = rate_bounds(inside, scored.weight, self.confidence)
         return self.finding(
             bounds,
             measure="share of true answers inside the interval"
             if subject.kind == "regression"
             else "share of true answers inside the set",
-            method="Clopper and Pearson's exact bounds (1934). Less than promised is "
+            method=f"{rate_method(scored.weight)} Less than promised is "
             "overconfident; more than promised makes intervals wider than need be.",
             rows=scored.rows,
             unit="share",
@@ -237,6 +246,46 @@ def require_rows(rows: int, fewest: int) -> None:
     """`NotApplicable` where there are too few rows to say anything."""
     if rows < fewest:
         raise NotApplicable(f"There are {rows} rows; {fewest} are needed.")
+
+
+def by_row(values: Float64, weight: Float64 | None) -> Float64:
+    """Values whose mean is the weighted mean, and whose spread is that of its error.
+
+    Taylor linearisation of a ratio of two sums (Saerndal, Swensson and Wretman 1992, chapter 5).
+
+    Examples
+    --------
+    >>> by_row(np.array([1.0, 4.0]), np.array([2.0, 1.0])).mean()
+    np.float64(2.0)
+    """
+    if weight is None:
+        return values
+    mean = np.average(values, weights=weight)
+    linear: Float64 = mean + weight * (values - mean) / weight.mean()
+    return linear
+
+
+def rate_bounds(events: Bool, weight: Float64 | None, confidence: float) -> Bounds:
+    """Bounds of a rate; with weights, of the weighted rate from the effective number of rows."""
+    if weight is None:
+        return clopper_pearson(events.sum(), events.size, confidence)
+    hits, rows = weighted_counts(events, weight, np.zeros(events.size, np.int64), 1)
+    return clopper_pearson(hits, rows, confidence)[0]
+
+
+def rate_method(weight: Float64 | None) -> str:
+    """How `rate_bounds` bounds a rate, as a sentence."""
+    if weight is None:
+        return "Clopper and Pearson's exact bounds (1934)."
+    return (
+        "Rows count by their weight; Clopper and Pearson's bounds (1934) from the effective number "
+        "of rows (Korn and Graubard 1998)."
+    )
+
+
+def weighing(scored: Scored) -> str:
+    """A sentence for the method where rows have weights."""
+    return "" if scored.weight is None else " Rows count by their weight (Taylor linearisation)."
 
 
 def covered(scored: Scored) -> Bool:

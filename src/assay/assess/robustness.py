@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
 import polars as pl
 
 from assay.assess.check import BaseCheck
+from assay.assess.damage import Damage, DamageCheck, ask, target_range
 from assay.assess.finding import Evidence, Finding, Principle
-from assay.assess.losses import loss_name, row_loss
-from assay.assess.reliability import FEWEST, require_rows
-from assay.assess.statistics import Bool, Bounds, Float64, largest, paired_ratio
-from assay.assess.subject import Answered, Score, Subject
-from assay.errors import AssayError, NotApplicable
+from assay.assess.levels import training_column
+from assay.assess.statistics import Bool
+from assay.assess.subject import Answered, Subject
+from assay.errors import NotApplicable
 
 UNSEEN = "\u2047 never seen \u2047"
 FAR = 1e6
@@ -24,67 +25,18 @@ FAR = 1e6
 
 
 @dataclass(frozen=True, kw_only=True)
-class MissingInput(BaseCheck):
+class MissingInput(DamageCheck):
     """How much larger do errors get when one cell of a row is missing?"""
 
     code: ClassVar[str] = "REL005"
     title: ClassVar[str] = "Error with a missing value"
-    principle: ClassVar[Principle] = "reliability-safety"
-    slow: ClassVar[bool] = True
-    sources: ClassVar[tuple[Evidence, ...]] = ("held-out",)
 
-    most_rows: int = 5_000
+    what: ClassVar[str] = "with one column missing"
+    how: ClassVar[str] = "Each column was emptied in turn."
 
-    def run(self, subject: Subject) -> Finding:
-        """Error with the worst column missing in every row, divided by that with it present."""
-        scored = subject.held_out
-        require_rows(scored.rows, FEWEST)
-        chosen = scored.sample(self.most_rows, seed=0)
-        frame, truth = scored.frame[chosen], scored.truth[chosen]
-        intact = row_loss(subject.kind, scored.truth, scored)[chosen]
-        if intact.mean() == 0:
-            raise NotApplicable("The model makes no error on these rows.")
-        losses: dict[str, Float64] = {}
-        refused: list[str] = []
-        for name in subject.columns_to_try:
-            answer = ask(subject.score, without(frame, name))
-            if answer is None:
-                refused.append(name)
-            else:
-                losses[name] = _bounded_loss(subject, truth, answer)
-        if not losses:
-            raise NotApplicable("The model refuses rows with any missing value.")
-
-        def ratios(confidence: float) -> Bounds:
-            return Bounds.stack(paired_ratio(loss, intact, confidence) for loss in losses.values())
-
-        tests = len(losses)
-        bounds = ratios(self.confidence)
-        return self.finding(
-            largest(ratios, tests=tests, confidence=self.confidence),
-            measure=f"mean {loss_name(subject.kind)} with one column missing, divided by that "
-            "without, for the worst column",
-            method=f"{tests} of {len(subject.feature_names)} columns were emptied in turn; paired "
-            "ratios with Fieller's bounds, the lower one corrected for the number of columns "
-            "(Bonferroni). An answer that is not a number counts as wrong by the whole range of "
-            "the target.",
-            rows=frame.height,
-            details={
-                "importance": [
-                    {
-                        "column": name,
-                        "value": bounds.value[i],
-                        "lower": bounds.lower[i],
-                        "upper": bounds.upper[i],
-                        "measure": "Error without the column, divided by error with it",
-                    }
-                    for i, name in sorted(
-                        enumerate(losses), key=lambda item: -bounds.value[item[0]]
-                    )
-                ],
-                "refused": refused,
-            },
-        )
+    def damages(self, subject: Subject) -> Sequence[Damage]:
+        """Each column emptied."""
+        return [Damage(partial(without, name=n), n) for n in subject.columns_to_try]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,7 +106,7 @@ def probes(subject: Subject, frame: pl.DataFrame) -> Iterator[tuple[str, str, pl
     """Column, name of the probe, and the rows with that column made hostile."""
     for name in subject.columns_to_try:
         yield name, "missing", without(frame, name)
-        for probe, value in _hostile_values(subject.train[name]):
+        for probe, value in _hostile_values(training_column(subject, frame, name)):
             yield name, probe, frame.with_columns(value.alias(name))
 
 
@@ -179,24 +131,3 @@ def _hostile_values(column: pl.Series) -> Iterator[tuple[str, pl.Expr]]:
 def without(frame: pl.DataFrame, name: str) -> pl.DataFrame:
     """The rows with one column missing."""
     return frame.with_columns(pl.lit(None, frame.schema[name]).alias(name))
-
-
-def ask(score: Score, frame: pl.DataFrame) -> Answered | None:
-    """The model's answers, or None where it refuses the rows with a clear error."""
-    try:
-        return score(frame)
-    except AssayError:
-        return None
-
-
-def target_range(subject: Subject) -> tuple[float, float]:
-    """Least and largest target of the training rows."""
-    truth = subject.truth_of(subject.train)
-    return float(np.min(truth)), float(np.max(truth))
-
-
-def _bounded_loss(subject: Subject, truth: Float64, answer: Answered) -> Float64:
-    """Loss of each row; the largest reasonable one where the answer is not a number."""
-    loss = row_loss(subject.kind, truth, answer)
-    low, high = target_range(subject) if subject.kind == "regression" else (0.0, 1.0)
-    return np.where(np.isfinite(loss), loss, high - low)

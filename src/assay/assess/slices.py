@@ -6,18 +6,18 @@ take part in the search, so what they show is a finding rather than an artefact.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from typing import ClassVar
 
 import numpy as np
-import polars as pl
 
 from assay.assess.check import BaseCheck
-from assay.assess.fairness import LARGEST, means_of, rates_of, ratio_to_all
+from assay.assess.fairness.group_check import LARGEST, means_of, ratio_to_all
 from assay.assess.finding import Finding, GroupValue, Principle
-from assay.assess.groups import MISSING, group_labels
+from assay.assess.groups import MISSING
+from assay.assess.levels import Levels, levels_of
 from assay.assess.losses import row_loss, wrong
 from assay.assess.reliability import require_rows
 from assay.assess.statistics import (
@@ -25,6 +25,7 @@ from assay.assess.statistics import (
     Bounds,
     Float64,
     Int64,
+    clopper_pearson,
     greater_p,
     group_moments,
     holm,
@@ -34,20 +35,8 @@ from assay.assess.statistics import (
 from assay.assess.subject import Scored, Subject
 from assay.errors import NotApplicable
 
-MOST_LEVELS = 24
-"""Levels of one column that can name a slice, most frequent first."""
-
 MOST_COLUMNS = 30
 """Columns that are crossed in pairs, those with the worst single slices first."""
-
-
-@dataclass(frozen=True, eq=False)
-class Levels:
-    """A column cut into levels: their names and the level of each row; -1 in none."""
-
-    column: str
-    names: tuple[str, ...]
-    codes: Int64
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,22 +130,6 @@ class WorstSlice(BaseCheck):
         )
 
 
-def levels_of(subject: Subject, frame: pl.DataFrame) -> Iterator[Levels]:
-    """The columns that can name a slice, cut into levels; no personal data, no free text."""
-    wanted = [c.name for c in subject.contract.features if c.kind != "text"]
-    wanted += [g.column for g in subject.question.affected_groups if g.column not in wanted]
-    for name in wanted:
-        if name in subject.personal_columns or name not in frame.columns:
-            continue
-        labels = group_labels(frame[name], subject.train[name]).to_numpy().astype(str)
-        names, codes, sizes = np.unique(labels, return_inverse=True, return_counts=True)
-        kept = np.argsort(-sizes, kind="stable")[:MOST_LEVELS]
-        place = np.full(names.size, -1)
-        place[kept] = np.arange(kept.size)
-        if kept.size > 1:
-            yield Levels(name, tuple(str(names[i]) for i in kept), place[codes])
-
-
 def find_slices(
     levels: Sequence[Levels], loss: Float64, half: Bool, *, floor: int, keep: int
 ) -> list[Slice]:
@@ -212,20 +185,21 @@ def _half(scored: Scored) -> Bool:
 
 def _cells(cut: Sequence[Levels], loss: Float64, half: Bool, floor: int) -> tuple[Int64, Float64]:
     """Cells of one or two columns with rows enough, and how far their loss stands out."""
-    codes = _crossed(cut)[half]
-    width = int(np.prod([len(level.names) for level in cut]))
-    sample = group_moments(loss[half], codes, width)
-    inside = sample.rows >= floor
+    codes = _crossed(cut)[half] + 1  # 0: in no level
+    width = int(np.prod([len(level.names) for level in cut])) + 1
+    rows = np.bincount(codes, minlength=width)[1:]
+    means = np.bincount(codes, loss[half], width)[1:] / np.maximum(rows, 1)
+    inside = rows >= floor
     with np.errstate(divide="ignore", invalid="ignore"):
-        error = np.sqrt(loss[half].var() / sample.rows)
-        score = np.where(inside & (error > 0), (sample.mean - loss[half].mean()) / error, 0.0)
+        error = np.sqrt(loss[half].var() / rows)
+        score = np.where(inside & (error > 0), (means - loss[half].mean()) / error, 0.0)
     cells = np.flatnonzero(score > 0)
     return cells, score[cells]
 
 
 def _crossed(cut: Sequence[Levels]) -> Int64:
     """Cell of each row; -1 where a column has no level."""
-    codes = cut[0].codes
+    codes = cut[0].codes.astype(np.int64)
     for level in cut[1:]:
         both = (codes >= 0) & (level.codes >= 0)
         codes = np.where(both, codes * len(level.names) + level.codes, -1)
@@ -249,7 +223,20 @@ def _overlap(a: Bool, b: Bool) -> float:
 def _slice_ratio(loss: Float64, member: Bool, confidence: float, *, regression: bool) -> Bounds:
     codes = np.where(member, 0, -1)
     share = np.array([member.mean()])
-    return ratio_to_all(loss, codes, share, confidence, means_of if regression else rates_of)[0]
+    return ratio_to_all(loss, codes, share, confidence, means_of if regression else exact_rates_of)[
+        0
+    ]
+
+
+def exact_rates_of(
+    loss: Float64, codes: Int64, groups: int, confidence: float
+) -> tuple[Bounds, Bounds]:
+    """Exact bounds of error rates within and outside each group: slices are small."""
+    within = codes >= 0
+    rows = np.bincount(codes[within], minlength=groups)
+    errors = np.bincount(codes[within], loss[within], groups)
+    inside = clopper_pearson(errors, rows, confidence)
+    return inside, clopper_pearson(loss.sum() - errors, loss.size - rows, confidence)
 
 
 def _p(loss: Float64, member: Bool) -> float:
