@@ -1,9 +1,10 @@
-"""Privacy and security: personal data that the model reads, and rows it has memorised."""
+"""Privacy and security: personal data read, rows memorised, and what was promised about it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from assay.assess.losses import loss_name, row_loss
 from assay.assess.reliability import require_rows
 from assay.assess.statistics import Bool, auc, difference, wilson
 from assay.assess.subject import Answered, Scored, Subject, canonical_order, sample_of
+from assay.errors import NotApplicable
 
 SAMPLE = 5_000
 """Training rows that are scored again; a random sample where there are more."""
@@ -129,6 +131,43 @@ class MemorisedRows(BaseCheck):
             return self.tolerance
         low, high = np.quantile(rows.truth, [0.25, 0.75])
         return self.tolerance * float(high - low if high > low else np.std(rows.truth))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrivateTraining(BaseCheck):
+    """How much can one row have changed the model, by the promise it was trained under?"""
+
+    evidence: Evidence = "record"
+
+    code: ClassVar[str] = "PRI010"
+    title: ClassVar[str] = "Differential privacy of the training"
+    principle: ClassVar[Principle] = "privacy-security"
+    sources: ClassVar[tuple[Evidence, ...]] = ("record",)
+
+    def run(self, subject: Subject) -> Finding:
+        """Epsilon of the training on record: a fact of the record, not a measurement.
+
+        The record's ``differential_privacy`` holds ``epsilon``, ``delta``, ``mechanism`` and
+        ``covers``: what of the model was made under the promise.
+        """
+        promise: Mapping[str, Any] = subject.record.get("differential_privacy") or {}
+        if "epsilon" not in promise:
+            raise NotApplicable("No part of the model was trained with differential privacy.")
+        delta, rows = float(promise.get("delta", 0.0)), subject.train.height
+        return self.finding(
+            float(promise["epsilon"]),
+            measure="epsilon of differential privacy that the training promised",
+            method="Read from the record (Dwork et al. 2006): whatever the model answers would "
+            "have been at most e^epsilon times as likely, but for delta, without any one row. "
+            "PRI007 tries to disprove it.",
+            rows=rows,
+            details={
+                "delta": delta,
+                "delta_times_rows": delta * rows,
+                "mechanism": str(promise.get("mechanism", "")),
+                "covers": str(promise.get("covers", "")),
+            },
+        )
 
 
 def train_answers(subject: Subject) -> tuple[Scored, Answered]:

@@ -1,8 +1,8 @@
 """Find columns that seem to hold personal data, by their cells and by their names.
 
 Structured identifiers are recognised by pattern and, where there is one, by checksum (Luhn,
-ISO/IEC 7812-1, for payment cards; ISO 13616, mod 97, for IBANs). Names of people in free text
-are not. No value is ever kept.
+ISO/IEC 7812-1, for payment cards; ISO 13616, mod 97, for IBANs; `assay.data.national` for
+identity numbers). Names of people in free text are not. No value is ever kept.
 """
 
 from __future__ import annotations
@@ -12,8 +12,11 @@ from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
+from assay.data.national import bsn, cpf, nhs_number, social_security_number, tax_identification
 from assay.records import Record
 
 PersonalKind = Literal[
@@ -89,27 +92,44 @@ def _anything(_: str) -> bool:
     return True
 
 
+def _phone(text: str) -> bool:
+    return 8 <= sum(c.isdigit() for c in text) <= 15
+
+
 _PHONE = (
     r"^(?:\+\d[\d ().\-]{6,18}\d|\(\d{2,5}\) ?\d[\d .\-]{4,12}|\d{3}[-. ]\d{3}[-. ]\d{4}"
     r"|0\d{2,4} ?[ /-] ?\d[\d \-]{4,10}\d)$"
 )
 
+_MAIL = r"(?i)[a-z0-9._%+-]+@(?:[a-z0-9-]+\.)+[a-z]{2,}"
+_IBAN = r"(?i)\b[a-z]{2}\d{2}(?: ?[a-z0-9]{4}){2,7}(?: ?[a-z0-9]{1,3})?\b"
+_CARD = r"\b(?:\d[ -]?){12,18}\d\b"
+_SSN = r"\b\d{3}-\d{2}-\d{4}\b"
+_CPF = r"\b\d{3}\.\d{3}\.\d{3}-\d{2}\b"
+
 _Pattern = tuple[PersonalKind, str, str, Callable[[str], bool], float]
 
 _PATTERNS: tuple[_Pattern, ...] = (
     # kind, a literal that must occur (cheap), the pattern, its check, least share of the cells
-    ("e-mail", "@", r"(?i)[a-z0-9._%+-]+@(?:[a-z0-9-]+\.)+[a-z]{2,}", _anything, 0.0),
-    ("IBAN", "", r"(?i)\b[a-z]{2}\d{2}(?: ?[a-z0-9]{4}){2,7}(?: ?[a-z0-9]{1,3})?\b", iban, 0.005),
-    ("payment card", "", r"\b(?:\d[ -]?){12,18}\d\b", _card, 0.005),
+    ("e-mail", "@", _MAIL, _anything, 0.0),
+    ("IBAN", "", _IBAN, iban, 0.005),
+    ("payment card", "", _CARD, _card, 0.005),
     ("IP address", ".", r"^\d{1,3}(?:\.\d{1,3}){3}$", _address, 0.05),
     ("IP address", ":", r"(?i)^[0-9a-f]*:[0-9a-f:.]*:[0-9a-f:.]*$", _address, 0.05),
     (
         "phone",
         "",
         _PHONE,
-        lambda text: 8 <= sum(c.isdigit() for c in text) <= 15,
+        _phone,
         0.3,
     ),
+    ("identity number", "-", _SSN, social_security_number, 0.005),
+    ("identity number", "-", _CPF, cpf, 0.005),
+    # Without separators any number looks like one of these: most cells must pass their check.
+    ("identity number", "", r"^\d{3} ?\d{3} ?\d{4}$", nhs_number, 0.3),
+    ("identity number", "", r"^\d{9}$", bsn, 0.3),
+    ("identity number", "", r"^\d{2} ?\d{3} ?\d{3} ?\d{3}$", tax_identification, 0.3),
+    ("identity number", "", r"^\d{11}$", cpf, 0.3),
 )
 _CONFIRMED = 0.5
 """Share of the candidates that must pass the check: chance alone passes 1 in 10 for Luhn."""
@@ -164,11 +184,11 @@ def _names(texts: list[pl.Series]) -> dict[str, str]:
 
 
 def _texts(frame: pl.DataFrame) -> list[pl.Series]:
-    """String columns, and whole numbers long enough to be a card's."""
+    """String columns, and whole numbers long enough to be an identity number."""
     long = [
         series.cast(pl.String)
         for series in frame.select(pl.col(pl.Int64)).iter_columns()
-        if series.count() and series.median() >= 10**12  # type: ignore[operator]
+        if series.count() and series.median() >= 10**8  # type: ignore[operator]
     ]
     return [*frame.select(pl.col(pl.String)).iter_columns(), *long]
 
@@ -190,6 +210,45 @@ def _matching(
         share = passed / present[column]
         if passed >= _CONFIRMED * tried and share >= least:
             yield PersonalData(column=column, kind=kind, share=share, by="cells")
+
+
+_WRITTEN: tuple[tuple[PersonalKind, str, Callable[[str], bool]], ...] = (
+    ("e-mail", _MAIL, _anything),
+    ("IBAN", _IBAN, iban),
+    ("payment card", _CARD, _card),
+    ("phone", r"\+\d[\d ().\-]{6,18}\d|\(\d{2,5}\) ?\d[\d .\-]{4,12}\d", _phone),
+    ("phone", r"\b\d{3}[-. ]\d{3}[-. ]\d{4}\b", _phone),
+    ("IP address", r"\b\d{1,3}(?:\.\d{1,3}){3}\b", _address),
+    ("identity number", _SSN, social_security_number),
+    ("identity number", _CPF, cpf),
+)
+"""What is recognised amid other words: patterns that say enough without their surroundings."""
+
+
+def find_mentions(texts: pl.Series) -> dict[PersonalKind, npt.NDArray[np.bool_]]:
+    """Which cells of a free text mention personal data, by kind.
+
+    Parameters
+    ----------
+    texts : pl.Series of String, length n
+
+    Returns
+    -------
+    dict of ndarray of bool, shape (n,)
+        Kinds that no cell mentions are left out. Names and addresses have no pattern.
+
+    Examples
+    --------
+    >>> {k: v.tolist() for k, v in find_mentions(pl.Series(["mail a@b.example", "hi"])).items()}
+    {'e-mail': [True, False]}
+    """
+    found: dict[PersonalKind, npt.NDArray[np.bool_]] = {}
+    for kind, expression, check in _WRITTEN:
+        matches = texts.str.extract_all(expression).to_list()
+        told = np.array([any(map(check, cell or ())) for cell in matches], np.bool_)
+        if told.any():
+            found[kind] = found.get(kind, np.zeros(told.size, np.bool_)) | told
+    return found
 
 
 _PEOPLE = "first|last|full|given|family|middle|maiden|birth|user|customer|client|patient|person"
