@@ -84,3 +84,32 @@ def test_the_examples_ask_a_question(name: str) -> None:
     assert question.name == name
     assert question.question.endswith("?")
     assert question.affected_groups
+
+
+def test_groups_by_bins_and_by_a_condition(tmp_path: Path) -> None:
+    text = LEAST + (
+        "affected_groups:\n"
+        "  - {column: age, bins: [25, 60], given: [hours]}\n"
+        "  - {name: young women, where: \"age < 30 AND sex = 'F'\"}\n"
+    )
+    age, young = read(tmp_path, text).affected_groups
+    assert (age.key, age.bins, age.given) == ("age", (25.0, 60.0), ("hours",))
+    assert (young.key, young.column) == ("young women", "")
+
+
+@pytest.mark.parametrize(
+    ("groups", "message"),
+    [
+        ("{why: none}", "either a column or a condition"),
+        ("{column: age, where: age < 3, name: young}", "either a column or a condition"),
+        ("{where: age < 3}", "need a name"),
+        ("{where: age < 3, name: young, bins: [3]}", "takes none"),
+        ("{column: age, bins: [3, 3]}", "each above the one before it"),
+        ("{column: age, bins: [3, .nan]}", "finite numbers"),
+        ("{column: age, name: a & b}", "does not hold ' & '"),
+    ],
+)
+def test_groups_that_name_nothing_are_refused(tmp_path: Path, groups: str, message: str) -> None:
+    with pytest.raises(InvalidConfig, match=message) as error:
+        read(tmp_path, LEAST + f"affected_groups:\n  - {groups}\n")
+    assert error.value.where.endswith("assay.yaml:8")

@@ -106,7 +106,7 @@ def _business(question: Question, facts: Facts) -> list[Item]:
             stage,
             "deliverable",
             "affected groups named",
-            ", ".join(g.column for g in question.affected_groups),
+            ", ".join(g.key for g in question.affected_groups),
             "name affected_groups in assay.yaml",
         ),
         _item(

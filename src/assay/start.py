@@ -167,7 +167,7 @@ def _policy(question: Question, kind: str) -> str:
         *(_rule(*rule) for rule in _RULES),
     ]
     for group in question.affected_groups:
-        lines += [_rule(*rule, column=group.column) for rule in (*_GROUP_RULES[kind], _EVERY_GROUP)]
+        lines += [_rule(*rule, column=group.key) for rule in (*_GROUP_RULES[kind], _EVERY_GROUP)]
     return "\n".join(lines) + "\n"
 
 

@@ -58,6 +58,21 @@ def test_several_classes_are_compared_one_by_one():
     assert finding.lower > 0.15
 
 
+def test_it_agrees_with_fairlearn():
+    metrics = pytest.importorskip("fairlearn.metrics")
+    subject = example_subject("binary")
+    rows = subject.held_out
+    weight = np.random.default_rng(0).uniform(0.5, 2, rows.rows)
+    theirs = metrics.demographic_parity_difference(
+        rows.truth,
+        rows.label,
+        sensitive_features=rows.frame["drive"].to_list(),
+        sample_weight=weight,
+    )
+    weighted = replace(subject, held_out=replace(rows, weight=weight))
+    assert SelectionRateGap(column="drive").run(weighted).value == pytest.approx(theirs)
+
+
 def test_it_does_not_apply_to_numbers():
     with pytest.raises(NotApplicable, match="a number, not a class"):
         SelectionRateGap(column="drive").run(example_subject())

@@ -18,10 +18,9 @@ import polars as pl
 
 from assay.assess.check import BaseCheck
 from assay.assess.finding import Evidence, Finding, Principle
+from assay.assess.groups import columns_behind
 from assay.assess.statistics import Float64, Int64
 from assay.assess.subject import Subject
-from assay.data.condition import parse_condition
-from assay.data.groupings import definitions_of
 from assay.data.personal import snake
 from assay.errors import NotApplicable
 
@@ -108,7 +107,10 @@ def quasi_identifiers(subject: Subject) -> tuple[str, ...]:
     and are taken to be gone before anything is published. Constant columns tell nothing.
     """
     affected = set().union(
-        *(columns_behind(subject, group.key) for group in subject.question.affected_groups)
+        *(
+            columns_behind(subject, subject.held_out.frame, group.key)
+            for group in subject.question.affected_groups
+        )
     )
     hidden = subject.personal_columns | {subject.question.target}
     table = subject.table
@@ -119,18 +121,6 @@ def quasi_identifiers(subject: Subject) -> tuple[str, ...]:
         and (name in affected or kind.is_temporal() or _ORDINARY.search(snake(name)))
         and table[name].n_unique() > 1
     )
-
-
-def columns_behind(subject: Subject, key: str) -> frozenset[str]:
-    """The columns that the groups of a key are formed from."""
-    columns = subject.held_out.frame.columns
-    found: set[str] = set()
-    for definition in definitions_of(subject.question, columns, key):
-        if definition.where:
-            found.update(parse_condition(definition.where, columns).meta.root_names())
-        else:
-            found.add(definition.column)
-    return frozenset(found)
 
 
 @dataclass(frozen=True, kw_only=True)

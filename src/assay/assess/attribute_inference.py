@@ -8,10 +8,9 @@ from typing import ClassVar
 import numpy as np
 import polars as pl
 
-from assay.assess.anonymity import columns_behind
 from assay.assess.fairness import GroupCheck
 from assay.assess.finding import Evidence, Finding, Principle
-from assay.assess.groups import MISSING, JudgedGroups
+from assay.assess.groups import MISSING, JudgedGroups, columns_behind
 from assay.assess.reliability import require_rows
 from assay.assess.statistics import Bool, Bounds, Float64, Int64, mean_bounds, moments
 from assay.assess.subject import Scored, Subject
@@ -44,7 +43,7 @@ class AttributeInference(GroupCheck):
         rows = rows[judged.codes[rows] >= 0]
         require_rows(rows.size, 2 * FOLDS * LEAF)
         codes = _in_order_seen(judged.codes[rows])
-        behind = columns_behind(subject, self.column)
+        behind = frozenset(columns_behind(subject, subject.held_out.frame, self.column))
         known = _other_columns(subject, scored.frame[rows], behind)
         told = np.column_stack([known, _answers(scored, rows)])
         without, with_answers = (_guessed(table, codes) for table in (known, told))

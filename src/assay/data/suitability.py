@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from assay.data.groupings import check_groups
 from assay.data.kinds import infer_kind, label_text
 from assay.errors import InvalidConfig, InvalidTable, UnknownColumn, nearest
 from assay.question import Question
 
 FEWEST_ROWS = 20
 """Rows with a target that a table needs: below, neither learning nor testing means anything."""
-MAY_BE_TARGET = ("affected_groups", "budget: fairness")
+MAY_BE_TARGET = ("budget: fairness",)
 """What may name the target too."""
 _GLANCE = 1_000
 """Rows that are looked at first; of nearly every table they tell what all rows would."""
@@ -79,7 +80,6 @@ def _check_names(frame: pl.DataFrame, question: Question) -> None:
     named += [("group_column", name) for name in [question.group_column] if name is not None]
     named += [("time_column", name) for name in [question.time_column] if name is not None]
     named += [("ignore", name) for name in question.ignore]
-    named += [("affected_groups", group.column) for group in question.affected_groups]
     named += [("weight_column", name) for name in [question.weight_column] if name is not None]
     named += [("budget: fairness", name) for name in [question.budget.fairness] if name]
     named += [("keep", name) for name in question.keep]
@@ -95,6 +95,7 @@ def _check_names(frame: pl.DataFrame, question: Question) -> None:
                 hint="Take it out of one of the two.",
                 where=f"assay.yaml: {key}",
             )
+    check_groups(question, frame)
     _check_apart(question)
 
 

@@ -100,7 +100,7 @@ def trials_table(dossier: Dossier, *, only_chosen: bool = False) -> str:
 
 def _charter(dossier: Dossier) -> str:
     asked = dossier.question
-    groups = [f"{g.column}{f': {g.why}' if g.why else ''}" for g in asked.affected_groups]
+    groups = [f"{g.key}{f': {g.why}' if g.why else ''}" for g in asked.affected_groups]
     return document(
         _head("Charter", dossier),
         "## Business background",
