@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import pairwise
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -17,6 +20,9 @@ Name = Annotated[
 ]
 Words = Annotated[str, Meta(min_length=1)]
 
+CROSS = " & "
+"""Between two columns or groups: ``sex & race`` are the groups formed by both."""
+
 
 class SuccessMeasure(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How success is measured, and against what."""
@@ -31,9 +37,32 @@ class SuccessMeasure(Record, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Groups(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A column whose values are groups of affected people or things."""
+    """Groups of affected people or things: a column's values, its bins, or a condition.
 
-    column: Annotated[Words, Meta(description="Column of the table")]
+    Examples
+    --------
+    >>> Groups(column="age", bins=(25, 60)).key
+    'age'
+    >>> Groups(name="young women", where="age < 30 AND sex = 'F'").key
+    'young women'
+    """
+
+    column: Annotated[str, Meta(description="Column of the table")] = ""
+    name: Annotated[
+        str, Meta(description="What rules and reports call these groups; default: the column")
+    ] = ""
+    bins: Annotated[
+        tuple[float, ...],
+        Meta(description="Cuts of a column of numbers, rising; each group includes its upper cut"),
+    ] = ()
+    where: Annotated[
+        str,
+        Meta(description="In place of a column: a condition in SQL; rows are in the group or not"),
+    ] = ""
+    given: Annotated[
+        tuple[str, ...],
+        Meta(description="Columns that may rightly explain a gap: groups are compared within them"),
+    ] = ()
     why: Annotated[str, Meta(description="Why these groups matter")] = ""
     sensitive: Annotated[
         bool, Meta(description="Whether the column is about a trait of people that law protects")
@@ -42,6 +71,73 @@ class Groups(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
         dict[str, float],
         Meta(description="Share of each group among the people whom the model will be used for"),
     ] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse what names no groups; in a file the error says the line."""
+        if bool(self.column) == bool(self.where):
+            raise ValueError("Groups need either a column or a condition (where)")
+        if self.where and not self.name:
+            raise ValueError("Groups by a condition (where) need a name")
+        if self.where and self.bins:
+            raise ValueError("Bins cut a column; a condition (where) takes none")
+        if CROSS in self.name:
+            raise ValueError(f"A name of groups does not hold {CROSS!r}, which crosses two")
+        rising = all(low < high for low, high in pairwise(self.bins))
+        if not rising or not all(map(isfinite, self.bins)):
+            raise ValueError("Bins are finite numbers, each above the one before it")
+
+    @property
+    def key(self) -> str:
+        """What rules, findings and reports call these groups."""
+        return self.name or self.column
+
+
+class Actions(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Constraints on what a person or thing can do about an answer."""
+
+    immutable: Annotated[tuple[str, ...], Meta(description="Columns that cannot change")] = ()
+    only_up: Annotated[
+        tuple[str, ...], Meta(description="Numbers and dates that can only rise, e.g. age")
+    ] = ()
+    only_down: Annotated[
+        tuple[str, ...], Meta(description="Numbers and dates that can only fall")
+    ] = ()
+    ranges: Annotated[
+        dict[str, tuple[float, float]],
+        Meta(description="Least and largest number that a column can be changed to"),
+    ] = field(default_factory=dict)
+    linked: Annotated[
+        tuple[tuple[str, ...], ...],
+        Meta(description="Columns that can only change together, e.g. a job and its pay"),
+    ] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column that is named."""
+        linked = (name for group in self.linked for name in group)
+        return (*self.immutable, *self.only_up, *self.only_down, *self.ranges, *linked)
+
+    def with_immutable(self, columns: Iterable[str]) -> Actions:
+        """The same with more columns that cannot change."""
+        both = dict.fromkeys((*self.immutable, *columns))
+        return Actions(
+            immutable=tuple(both),
+            only_up=self.only_up,
+            only_down=self.only_down,
+            ranges=self.ranges,
+            linked=self.linked,
+        )
+
+    def of_columns(self, columns: Iterable[str]) -> Actions:
+        """What of this speaks of some columns only."""
+        kept = set(columns)
+        return Actions(
+            immutable=tuple(c for c in self.immutable if c in kept),
+            only_up=tuple(c for c in self.only_up if c in kept),
+            only_down=tuple(c for c in self.only_down if c in kept),
+            ranges={c: ends for c, ends in self.ranges.items() if c in kept},
+            linked=tuple(tuple(c for c in group if c in kept) for group in self.linked),
+        )
 
 
 class Budget(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -71,6 +167,14 @@ class Budget(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     fairness: Annotated[
         str, Meta(description="Column whose groups are a second objective of the search")
     ] = ""
+    mitigate: Annotated[
+        Literal["", "reweighing", "thresholds", "constrained"],
+        Meta(description="How groups of the fairness column are made more alike; empty: not"),
+    ] = ""
+    parity: Annotated[
+        Literal["demographic_parity", "equal_opportunity", "equalised_odds"],
+        Meta(description="Which rates thresholds or constraints make alike"),
+    ] = "demographic_parity"
     learning_curve: Annotated[bool, Meta(description="Measure what more rows would bring")] = False
     warm_start: Annotated[
         bool, Meta(description="Begin with what won in the latest finished run")
@@ -131,6 +235,9 @@ class Question(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     unlabelled: Annotated[
         bool, Meta(description="Learn from rows without a target too, where that helps")
     ] = False
+    actions: Annotated[
+        Actions, Meta(description="What can be done about an answer: limits of counterfactuals")
+    ] = Actions()
     data_source: Annotated[str, Meta(description="Where the table comes from")] = ""
     data_licence: Annotated[str, Meta(description="Licence of the table")] = ""
     budget: Annotated[Budget, Meta(description="What the search may spend and use")] = Budget()

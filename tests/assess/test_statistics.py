@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from assay.assess import statistics as s
+from assay.assess.statistics import means
 
 CONFIDENCES = (0.9, 0.95, 0.99)
 rates = st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
@@ -80,7 +81,7 @@ def test_without_skewness_a_mean_has_students_bounds(confidence):
 
 def test_halls_transformation_is_undone_by_its_inverse():
     t, a = np.linspace(-3, 3, 13), 0.3
-    x = s._hall_inverse(t, np.full(13, a))
+    x = means._hall_inverse(t, np.full(13, a))
     forth = x + a * x**2 / 3 + a**2 * x**3 / 27 + a / 6  # Hall 1992, with a = skewness / sqrt(n)
     assert forth == pytest.approx(t)
 
@@ -108,7 +109,7 @@ def test_group_moments_are_those_of_each_group_and_of_the_rest():
 
 @pytest.mark.parametrize("confidence", CONFIDENCES)
 def test_the_paired_ratio_is_fiellers_where_nothing_is_skewed(confidence, monkeypatch):
-    monkeypatch.setattr(s, "LONG_TAIL", 0.0)
+    monkeypatch.setattr(means, "LONG_TAIL", 0.0)
     rng = np.random.default_rng(1)
     b = rng.normal(10, 2, 40)
     a = 0.5 * b + rng.normal(0, 1, 40)

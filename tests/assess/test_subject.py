@@ -9,7 +9,14 @@ import numpy as np
 import polars as pl
 import pytest
 
-from assay.assess.subject import Scored, canonical_order, explainer_of, sample_of, typical
+from assay.assess.subject import (
+    Scored,
+    canonical_order,
+    explainer_of,
+    sample_of,
+    truth_of,
+    typical,
+)
 from assay.errors import InvalidTable
 from assay.testing.check import KINDS, ExampleModel, example_subject, example_table
 
@@ -124,3 +131,60 @@ def test_all_columns_are_tried_unless_the_table_is_very_wide(monkeypatch):
     monkeypatch.setattr("assay.assess.subject.MOST_CELLS", 2 * len(subject.feature_names))
     assert len(subject.columns_to_try) == 2
     assert set(subject.columns_to_try) < set(subject.feature_names)
+
+
+def test_a_sample_is_spread_evenly_over_the_rows():
+    scored = example_subject(rows=2000).held_out
+    chosen = scored.sample(500, seed=0)
+    assert len(set(chosen.tolist())) == 500
+    assert 850 < chosen.mean() < 1150
+    assert not np.array_equal(chosen, scored.sample(500, seed=1))
+    assert set(scored.sample(5000, seed=0).tolist()) == set(range(2000))
+
+
+def test_the_last_digits_of_a_prediction_hardly_move_a_sample():
+    scored = example_subject(rows=2000).held_out
+    other = replace(scored, prediction=scored.prediction * (1 + 1e-15))
+    assert set(scored.sample(500, seed=0)) == set(other.sample(500, seed=0))
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        ([1.0, -1.0], "1 of 2 rows have a weight"),
+        ([np.nan, np.inf], "2 of 2 rows have a weight"),
+        ([0.0, 0.0], "0 in every row"),
+    ],
+)
+def test_a_weight_counts_from_0_on(weight, message):
+    arrays = {k: np.zeros(2) for k in ("truth", "prediction", "baseline")}
+    with pytest.raises(InvalidTable, match=message):
+        Scored(frame=pl.DataFrame({"a": [1, 2]}), weight=np.array(weight), **arrays)
+
+
+def test_probabilities_lie_between_0_and_1():
+    arrays = {k: np.zeros(2) for k in ("truth", "prediction", "baseline")}
+    shares = np.array([[0.5, 0.5], [1.5, -0.5]])
+    with pytest.raises(InvalidTable, match="1 of 2 rows have a probability"):
+        Scored(frame=pl.DataFrame({"a": [1, 2]}), probabilities=shares, **arrays)
+    subject = example_subject("binary", rows=40)
+    wrong = replace(subject.held_out, prediction=subject.held_out.prediction + 2)
+    with pytest.raises(InvalidTable, match="40 of 40 rows have a probability"):
+        replace(subject, held_out=wrong)
+
+
+def test_a_class_unseen_in_training_is_counted():
+    with pytest.raises(InvalidTable, match="2 of 3 rows have a true class that the model does"):
+        truth_of(pl.Series(["a", "x", "y"]), ("a", "b"))
+    with pytest.raises(InvalidTable, match=r"1 of 3 rows .* know, and 1 have none"):
+        truth_of(pl.Series(["a", "x", None]), ("a", "b"))
+    subject = example_subject("multiclass", rows=40)
+    beyond = replace(subject.held_out, truth=np.full(40, 7))
+    with pytest.raises(InvalidTable, match="40 of 40 rows have a true class"):
+        replace(subject, held_out=beyond)
+
+
+def test_notes_and_a_model():
+    subject = example_subject(rows=40)
+    assert subject.has_model
+    assert subject.notes == ()

@@ -86,3 +86,6 @@ class Assessment(Record, frozen=True, kw_only=True):
     """Rows and columns looked at, by kind of evidence."""
     not_examined: tuple[str, ...] = ()
     """What was not looked at, in sentences."""
+    look: int = 0
+    """How many different models of the project, this one included, were judged on held-out rows
+    of this table; 0: not counted. Later looks need surer bounds: `assay.policy.looks`."""

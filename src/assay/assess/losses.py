@@ -34,11 +34,15 @@ def row_loss(kind: Kind, truth: npt.NDArray[Any], answer: Answered | Scored) -> 
 
 
 def baseline_loss(subject: Subject, scored: Scored) -> Float64:
-    """Loss of the constant answer; for several classes, of their shares among training rows."""
+    """Loss of the constant answer; for several classes, of their shares among training rows.
+
+    Where there are no training rows, the shares are those of the rows themselves.
+    """
     if subject.kind != "multiclass" or scored.probabilities is None:
         return row_loss(subject.kind, scored.truth, _constant(scored))
     classes = scored.probabilities.shape[1]
-    shares = np.bincount(subject.truth_of(subject.train), minlength=classes) / subject.train.height
+    known = subject.truth_of(subject.train) if subject.train.height else scored.truth
+    shares = np.bincount(known, minlength=classes) / known.size
     squares: Float64 = np.sum(shares**2) - 2 * shares[scored.truth] + 1
     return squares
 

@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from assay.assess.scored import (
+    Answered,
+    Bool,
+    Float64,
+    Int64,
+    Scored,
+    canonical_order,
+    outside_unit,
+    sample_of,
+)
 from assay.data.contract import Contract
 from assay.data.profile import Profile
 from assay.errors import InvalidTable, NotApplicable
@@ -18,129 +28,33 @@ from assay.question import Kind, Question
 
 if TYPE_CHECKING:
     from assay.model.explain import Reference
+    from assay.model.plan import ModelPlan
     from assay.model.scorer import Scorer
 
 MOST_CELLS = 250_000
 """Columns tried times columns read, at most, where a check changes one column at a time."""
 
-Float64 = npt.NDArray[np.float64]
-Int64 = npt.NDArray[np.int64]
-Bool = npt.NDArray[np.bool_]
-
-
-class Answered(Protocol):
-    """What a scoring function returns for ``n`` rows; `assay.model.Answer` is one."""
-
-    @property
-    def prediction(self) -> Float64:
-        """Value, probability of ``classes[1]``, or position of the label; shape (n,)."""
-
-    @property
-    def probabilities(self) -> Float64 | None:
-        """Shape (n, n_classes); None for regression."""
-
-    @property
-    def lower(self) -> Float64 | None:
-        """Lower end of the prediction interval, shape (n,)."""
-
-    @property
-    def upper(self) -> Float64 | None:
-        """Upper end of the prediction interval, shape (n,)."""
-
-    @property
-    def label(self) -> Int64 | None:
-        """Position in ``classes``, shape (n,); None for regression."""
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Scored:
-    """Rows with their true and their predicted answers.
-
-    Attributes
-    ----------
-    frame : pl.DataFrame
-        The rows, with all columns of the table, the target included.
-    truth : ndarray, shape (n,)
-        The value, or the position of the class.
-    prediction : ndarray of float64, shape (n,)
-        The value, the probability of ``classes[1]``, or the position of the label.
-    baseline : ndarray, shape (n,)
-        The constant answer, in the form of ``prediction``.
-    probabilities, label, lower, upper : ndarray or None
-        As in `assay.model.Answer`.
-    sets : ndarray of bool, shape (n, n_classes), or None
-        Prediction sets of a classification.
-    weight : ndarray of float64, shape (n,), or None
-        What each row counts, at least 0; None: one each.
-
-    Raises
-    ------
-    InvalidTable
-        Lengths differ, or a truth or a prediction is not a finite number: a model that gives
-        such an answer to a real row is not assessed further.
-    """
-
-    frame: pl.DataFrame
-    truth: npt.NDArray[Any]
-    prediction: Float64
-    baseline: npt.NDArray[Any]
-    probabilities: Float64 | None = None
-    label: Int64 | None = None
-    lower: Float64 | None = None
-    upper: Float64 | None = None
-    sets: Bool | None = None
-    weight: Float64 | None = None
-
-    def __post_init__(self) -> None:
-        parts = (self.truth, self.prediction, self.baseline, self.probabilities, self.label)
-        ends = (self.lower, self.upper, self.sets, self.weight)
-        if any(p is not None and len(p) != self.frame.height for p in (*parts, *ends)):
-            raise InvalidTable(
-                "Rows and answers differ in number.", hint="Score exactly the rows given."
-            )
-        for name, values in (("true answer", self.truth), ("prediction", self.prediction)):
-            bad = int(np.sum(~np.isfinite(np.asarray(values, np.float64))))
-            if bad:
-                raise InvalidTable(
-                    f"{bad} of {self.rows} rows have a {name} that is not a finite number.",
-                    hint="Drop rows without an answer; look for overflow in the model.",
-                )
-
-    @classmethod
-    def of(
-        cls,
-        frame: pl.DataFrame,
-        answer: Answered,
-        *,
-        truth: npt.NDArray[Any],
-        baseline: npt.NDArray[Any],
-    ) -> Scored:
-        """Rows with what a model answered for them."""
-        return cls(
-            frame=frame,
-            truth=truth,
-            baseline=baseline,
-            prediction=answer.prediction,
-            probabilities=answer.probabilities,
-            label=answer.label,
-            lower=answer.lower,
-            upper=answer.upper,
-            sets=getattr(answer, "sets", None),
-        )
-
-    @property
-    def rows(self) -> int:
-        """Number of rows."""
-        return self.frame.height
-
-    @cached_property
-    def order(self) -> Int64:
-        """Positions of the rows in an order that depends on their content only."""
-        return canonical_order(self.frame, self.prediction, self.truth)
-
-    def sample(self, rows: int, *, seed: int) -> Int64:
-        """Positions of a random sample without repetition, the same whatever the row order."""
-        return sample_of(self.order, rows, seed=seed)
+__all__ = [
+    "MOST_CELLS",
+    "Answered",
+    "Bool",
+    "Candidate",
+    "Contributions",
+    "Explain",
+    "Float64",
+    "Int64",
+    "Retrain",
+    "Score",
+    "Scored",
+    "Subject",
+    "canonical_order",
+    "explained_number",
+    "explainer_of",
+    "no_model",
+    "sample_of",
+    "truth_of",
+    "typical",
+]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -155,12 +69,19 @@ class Contributions:
         What is explained: the value, the probability of ``classes[1]``, or that of the label.
     base : ndarray of float64, shape (n,)
         The same for the reference row.
+    exact : bool
+        Whether they come from the model's parts (`assay.model.plan_contributions`), or from
+        asking it many times.
+    most_rows : int
+        Rows that can be explained in about a second.
     """
 
     columns: tuple[str, ...]
     values: Float64
     answer: Float64
     base: Float64
+    exact: bool = False
+    most_rows: int = 100
 
 
 Score = Callable[[pl.DataFrame], Answered]
@@ -220,7 +141,9 @@ class Subject:
     classes : tuple of str
         Class names in the order of their positions.
     explain : callable or None
-        From a table to `Contributions`.
+        From a table to `Contributions`, as they are given to people.
+    explain_exactly : callable or None
+        The same from the model's parts, where it has parts that can be taken apart.
     coverage : float
         The coverage that the intervals or sets promise.
     graph : str
@@ -231,6 +154,14 @@ class Subject:
         From a table to the answers of the model that is in use today.
     retrain : callable or None
         From a seed to the held-out rows, answered by the same procedure under that seed.
+    notes : tuple of str
+        What to know about the rows, in sentences: how many were set aside, say.
+
+    Raises
+    ------
+    InvalidTable
+        A true class is none of ``classes``, or a probability of a binary model lies outside
+        [0, 1].
     """
 
     kind: Kind
@@ -244,13 +175,31 @@ class Subject:
     record: Mapping[str, Any] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
     explain: Explain | None = None
+    explain_exactly: Explain | None = None
     coverage: float = 0.9
     graph: str = ""
     candidates: tuple[Candidate, ...] = ()
     champion: Score | None = None
     retrain: Retrain | None = None
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for scored in (self.held_out, self.cross_fitted):
+            if scored is None:
+                continue
+            if self.classes:
+                unknown = (scored.truth < 0) | (scored.truth >= len(self.classes))
+                _refuse(unknown, "a true class that the model does not know")
+            if self.kind == "binary":
+                outside = outside_unit(scored.prediction)
+                _refuse(outside, "a probability that does not lie between 0 and 1")
 
     @property
+    def has_model(self) -> bool:
+        """Whether there is a model to ask, or only its answers."""
+        return self.score is not no_model
+
+    @cached_property
     def table(self) -> pl.DataFrame:
         """Training and held-out rows together."""
         return pl.concat([self.train, self.held_out.frame], how="diagonal_relaxed")
@@ -298,46 +247,73 @@ class Subject:
         return truth_of(frame[self.question.target], self.classes)
 
 
+def _refuse(bad: Bool, what: str) -> None:
+    count = int(np.count_nonzero(bad))
+    if count:
+        raise InvalidTable(f"{count} of {bad.size} rows have {what}.", hint="Set them aside.")
+
+
 def truth_of(target: pl.Series, classes: tuple[str, ...]) -> npt.NDArray[Any]:
-    """Answers as numbers: the value, or the position in ``classes`` where there are any."""
+    """Answers as numbers: the value, or the position in ``classes`` where there are any.
+
+    Raises
+    ------
+    InvalidTable
+        An answer is missing, or none of the classes.
+    """
     if not classes:
         return target.cast(pl.Float64).to_numpy()
     places = {name: position for position, name in enumerate(classes)}
-    return target.cast(pl.String).replace_strict(places, return_dtype=pl.Int64).to_numpy()
+    found = target.cast(pl.String).replace_strict(places, default=None, return_dtype=pl.Int64)
+    if found.null_count():
+        unseen = found.null_count() - target.null_count()
+        missing = f", and {target.null_count()} have none" if target.null_count() else ""
+        raise InvalidTable(
+            f"{unseen} of {len(target)} rows have a true class that the model does not "
+            f"know{missing}.",
+            hint="Set these rows aside, or train again with them.",
+        )
+    return found.to_numpy()
 
 
-def explainer_of(scorer: Scorer, reference: Reference) -> Explain:
-    """A `Subject.explain` from a graph and a typical row: Shapley values of the columns."""
+def explainer_of(scorer: Scorer, reference: Reference, plan: ModelPlan | None = None) -> Explain:
+    """A `Subject.explain` from a graph and a typical row: contributions of the columns.
+
+    With the plan of the graph they are exact where it is of trees and linear members
+    (`assay.model.plan_contributions`); else they are sampled by asking the graph
+    (`assay.model.explain`).
+    """
+    from assay.model.explain import contributions, reference_inputs
+    from assay.model.inputs import graph_inputs
+    from assay.model.plan_contributions import PlanExplainer, taken_apart_exactly
+
+    exactly = None
+    if plan is not None and taken_apart_exactly(plan):
+        exactly = PlanExplainer(plan, reference)
+        order = [exactly.columns.index(item.name) for item in scorer.inputs]
+
+    def several(answer: Answered) -> Int64 | None:
+        return answer.label if len(scorer.classes) > 2 else None
 
     def explain(frame: pl.DataFrame) -> Contributions:
-        from assay.model.explain import contributions
-        from assay.model.inputs import graph_inputs
-
         inputs = graph_inputs(scorer.inputs, frame)
-        answer, base = scorer.score(inputs), scorer.score(_one_row(scorer, reference))
+        answer = scorer.score(inputs)
+        base = scorer.score(reference_inputs(scorer.inputs, reference))
         explained, start = explained_number(answer), base.prediction.repeat(frame.height)
         if base.probabilities is not None and base.probabilities.shape[1] > 2:
             start = base.probabilities[0, answer.label]
         return Contributions(
             columns=tuple(item.name for item in scorer.inputs),
-            values=contributions(scorer, inputs, reference),
+            values=exactly(inputs, several(answer))[:, order]
+            if exactly
+            else contributions(scorer, inputs, reference),
             answer=explained,
             base=start,
+            exact=exactly is not None,
+            most_rows=exactly.rows_a_second if exactly else 100,
         )
 
     return explain
-
-
-def _one_row(scorer: Scorer, reference: Reference) -> dict[str, npt.NDArray[Any]]:
-    """Graph inputs of the reference row."""
-    row: dict[str, npt.NDArray[Any]] = {}
-    for item in scorer.inputs:
-        value = reference[item.name]
-        if item.kind == "number":
-            row[item.name] = np.array([[np.nan if value is None else value]], dtype=np.float64)
-        else:
-            row[item.name] = np.array([["" if value is None else value]], dtype=object)
-    return row
 
 
 def explained_number(answer: Answered) -> Float64:
@@ -360,30 +336,3 @@ def typical(column: pl.Series) -> Any:
     if known.dtype.is_numeric() or known.dtype.is_temporal():
         return known.sort()[(len(known) - 1) // 2]
     return known.mode().sort()[0]
-
-
-def canonical_order(frame: pl.DataFrame, *numbers: npt.NDArray[Any]) -> Int64:
-    """Positions of rows in an order that depends neither on their order nor on names.
-
-    Rows are sorted by ``numbers``, then by every numeric column, then by how frequent their
-    categories are. Rows that this leaves equal are interchangeable for any statistic of these.
-    """
-    keys = [np.asarray(n, np.float64) for n in numbers]
-    for column in sorted(frame.columns):
-        series = frame[column]
-        if series.dtype == pl.String:
-            counts = frame.select(pl.len().over(column)).to_series()
-            keys.append(counts.to_numpy().astype(np.float64))
-        elif series.dtype.is_numeric() or series.dtype.is_temporal() or series.dtype == pl.Boolean:
-            keys.append(series.to_physical().cast(pl.Float64).fill_null(np.nan).to_numpy())
-    if not keys:
-        return np.arange(frame.height)
-    return np.lexsort(keys[::-1])
-
-
-def sample_of(order: Int64, rows: int, *, seed: int) -> Int64:
-    """A random choice of ``rows`` positions from a canonical order, or all of them."""
-    if rows >= order.size:
-        return order
-    chosen = np.random.default_rng(seed).choice(order.size, rows, replace=False)
-    return order[np.sort(chosen)]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import polars as pl
 
+from assay.assess.asking import affordable_rows, ask_all, with_column
 from assay.assess.check import BaseCheck
 from assay.assess.finding import Evidence, Finding, Principle
 from assay.assess.losses import loss_name, row_loss
@@ -23,11 +25,16 @@ from assay.assess.statistics import (
     moments,
     paired_ratio,
 )
-from assay.assess.subject import Contributions, Subject, explained_number
+from assay.assess.subject import Answered, Contributions, Subject, explained_number
 from assay.errors import NotApplicable
 
 TOP = 3
 """Columns that count as the reasons of one answer."""
+
+_explained: WeakKeyDictionary[Subject, dict[int, tuple[pl.DataFrame, Contributions]]] = (
+    WeakKeyDictionary()
+)
+"""Samples that were explained, by number of rows: several checks look at the same."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,9 +49,7 @@ class ExplanationCheck(BaseCheck):
 
     def explained(self, subject: Subject) -> tuple[pl.DataFrame, Contributions]:
         """A sample of held-out rows, the same whatever the row order, and its explanation."""
-        scored = subject.held_out
-        frame = scored.frame[scored.sample(self.most_rows, seed=0)]
-        return frame, explain(subject, frame)
+        return explained_sample(subject, self.most_rows)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,13 +147,15 @@ class ConcentratedImportance(BaseCheck):
 
     top: int = 5
     repeats: int = 3
-    most_rows: int = 5_000
+    most_rows: int = 2_000
 
     def run(self, subject: Subject) -> Finding:
         """Share of the added error, over all columns shuffled in turn, that the foremost carry."""
         scored = subject.held_out
         require_rows(scored.rows, FEWEST)
-        chosen = scored.sample(self.most_rows, seed=0)
+        variants = self.repeats * len(subject.columns_to_try)
+        rows = affordable_rows(subject, self.most_rows, variants=variants)
+        chosen = scored.sample(rows, seed=0)
         frame, truth = scored.frame[chosen], scored.truth[chosen]
         added = self._added_loss(subject, frame, truth)
         mean = added.mean(axis=0)
@@ -176,21 +183,23 @@ class ConcentratedImportance(BaseCheck):
 
     def _added_loss(self, subject: Subject, frame: pl.DataFrame, truth: Any) -> Float64:
         """Added loss of each row and column, shape (n, n_columns)."""
-        intact = row_loss(subject.kind, truth, subject.score(frame))
+        frame = frame.select(subject.feature_names)
         rng = np.random.default_rng(0)
         shuffles = [rng.permutation(frame.height) for _ in range(self.repeats)]
-        added = []
-        for name in subject.columns_to_try:
-            losses = [
-                row_loss(
-                    subject.kind,
-                    truth,
-                    subject.score(frame.with_columns(frame[name][order].alias(name))),
-                )
-                for order in shuffles
-            ]
-            added.append(np.mean(losses, axis=0) - intact)
-        return np.stack(added, axis=1)
+
+        def frames() -> Iterator[pl.DataFrame]:
+            yield frame
+            for name in subject.columns_to_try:
+                for order in shuffles:
+                    yield with_column(frame, frame[name][order])
+
+        def loss(answer: Answered) -> Float64:
+            truths = np.tile(truth, len(answer.prediction) // frame.height)
+            return row_loss(subject.kind, truths, answer)
+
+        intact, *others = ask_all(subject.score, frames(), loss)
+        shape = (len(subject.columns_to_try), self.repeats, frame.height)
+        return np.asarray((np.reshape(others, shape).mean(axis=1) - intact).T)
 
     def _table(self, subject: Subject, added: Float64, order: Int64) -> list[dict[str, Any]]:
         bounds = [mean_bounds(moments(column), self.confidence) for column in added.T]
@@ -251,6 +260,19 @@ class Stability(ExplanationCheck):
             signs = rng.choice([-1.0, 1.0], frame.height) * self.noise * width
             moved.append((pl.col(name).cast(pl.Float64) + pl.Series(signs)).alias(name))
         return frame.with_columns(moved)
+
+
+def explained_sample(subject: Subject, rows: int) -> tuple[pl.DataFrame, Contributions]:
+    """Some held-out rows, the same whatever the row order, and their explanation.
+
+    It is kept while the subject lives.
+    """
+    kept = _explained.setdefault(subject, {})
+    if rows not in kept:
+        scored = subject.held_out
+        frame = scored.frame[scored.sample(rows, seed=0)]
+        kept[rows] = frame, explain(subject, frame)
+    return kept[rows]
 
 
 def explain(subject: Subject, frame: pl.DataFrame) -> Contributions:

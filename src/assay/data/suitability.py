@@ -82,6 +82,7 @@ def _check_names(frame: pl.DataFrame, question: Question) -> None:
     named += [("ignore", name) for name in question.ignore]
     named += [("weight_column", name) for name in [question.weight_column] if name is not None]
     named += [("budget: fairness", name) for name in [question.budget.fairness] if name]
+    named += [("actions", name) for name in question.actions.columns]
     named += [("keep", name) for name in question.keep]
     named += [("kinds", name) for name in question.kinds]
     named += [("monotone", name) for name in question.monotone]

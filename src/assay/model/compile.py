@@ -12,11 +12,11 @@ from collections.abc import Sequence
 
 from assay.model.coding import Coding, coding_of
 from assay.model.compile_features import Source, compile_features
-from assay.model.compile_members import compile_members, widest_step
+from assay.model.compile_members import compile_cut, compile_members, widest_step
 from assay.model.compile_output import NAMES, compile_output
 from assay.model.compile_sources import Codes, Columns
 from assay.model.compile_trees import SINGLE_OUTPUT_OPSET, trees_opset
-from assay.model.encode import name_features
+from assay.model.encode import feature_columns, name_features
 from assay.model.facts import Form, GraphColumn, GraphFacts
 from assay.model.graph import INTERNAL, GraphBuilder, codes_value, column_value
 from assay.model.plan import ModelPlan, TreesMember
@@ -57,7 +57,8 @@ def compile_plan(plan: ModelPlan, form: Form = "columns") -> bytes:
         inputs = [column_value(names[item.name], item.kind) for item in plan.inputs]
     features = compile_features(source, plan)
     mean = compile_members(builder, plan, features, width=outputs(plan.output))
-    results = compile_output(builder, plan.output, mean, with_class=form == "columns")
+    cut = None if plan.cut is None else compile_cut(builder, plan.cut, features)
+    results = compile_output(builder, plan.output, mean, with_class=form == "columns", cut=cut)
     trees = [m for m in plan.members if isinstance(m, TreesMember)]
     return builder.serialise(
         inputs,
@@ -92,6 +93,14 @@ def graph_names(columns: Sequence[str]) -> dict[str, str]:
     return names
 
 
+def _cut_by(plan: ModelPlan) -> tuple[str, ...]:
+    """The columns that thresholds are made from."""
+    if plan.cut is None:
+        return ()
+    made_of = feature_columns(plan.encoders)
+    return tuple(dict.fromkeys(name for place in plan.cut.columns for name in made_of[place]))
+
+
 def _facts(plan: ModelPlan, names: dict[str, str], form: Form, coding: Coding) -> GraphFacts:
     output, coded = plan.output, form == "codes"
     return GraphFacts(
@@ -108,6 +117,7 @@ def _facts(plan: ModelPlan, names: dict[str, str], form: Form, coding: Coding) -
         families=tuple(sorted({m.family for m in plan.members})),
         labels=output.labels,
         names=output.names,
+        cut_by=_cut_by(plan),
         form=form,
         coding=coding.to_plain() if coded else {},
         cells_a_row=widest_step(plan),

@@ -56,6 +56,12 @@ def compile_members(
     return builder.node("ReduceSum", weighted, builder.axis(1), keepdims=0)
 
 
+def compile_cut(builder: GraphBuilder, cut: LinearMember, features: Features) -> str:
+    """The threshold of each row: (N, 1)."""
+    part = _other(builder, cut, features)
+    return builder.node("Add", part.name, builder.constant(part.rest[None, :]))
+
+
 def widest_step(plan: ModelPlan) -> int:
     """Numbers a row in the widest step of any member."""
     return max(

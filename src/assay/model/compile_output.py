@@ -28,11 +28,14 @@ NAMES = (
 
 
 def compile_output(
-    builder: GraphBuilder, output: Output, mean: str, *, with_class: bool
+    builder: GraphBuilder, output: Output, mean: str, *, with_class: bool, cut: str | None = None
 ) -> Outputs:
-    """Add the outputs; ``with_class`` names the class itself beside its position."""
+    """Add the outputs; ``with_class`` names the class itself beside its position.
+
+    ``cut``: thresholds of the rows, (N, 1), which stand for the output's own.
+    """
     if output.kind in ("binary", "multiclass"):
-        return _classes(builder, output, mean, with_class=with_class)
+        return _classes(builder, output, mean, with_class=with_class, cut=cut)
     return _KINDS[output.kind](builder, output, mean)
 
 
@@ -110,10 +113,12 @@ def _root(builder: GraphBuilder, x: str, power: float) -> str:
     return builder.node("Pow", kept, builder.number(1.0 / power))
 
 
-def _classes(builder: GraphBuilder, output: Output, mean: str, *, with_class: bool) -> Outputs:
+def _classes(
+    builder: GraphBuilder, output: Output, mean: str, *, with_class: bool, cut: str | None
+) -> Outputs:
     shares = _calibrated(builder, output, mean)
     if output.kind == "binary":
-        probabilities, label = _binary(builder, output, shares)
+        probabilities, label = _binary(builder, output, shares, cut)
     else:
         probabilities = shares
         label = builder.node("ArgMax", _label_scores(builder, output, shares), axis=1, keepdims=0)
@@ -137,12 +142,16 @@ def _label_scores(builder: GraphBuilder, output: Output, shares: str) -> str:
     return builder.node("MatMul", shares, builder.constant(-np.array(output.costs, np.float64)))
 
 
-def _binary(builder: GraphBuilder, output: Output, positive: str) -> tuple[str, str]:
+def _binary(
+    builder: GraphBuilder, output: Output, positive: str, cut: str | None
+) -> tuple[str, str]:
     negative = builder.node("Sub", builder.number(1.0), positive)
     both = builder.concat([negative, positive])
-    if output.threshold == 0.5:  # 1 - p is exact from 0.5 on, so a tie is p = 0.5 and nothing else
+    if cut is None and output.threshold == 0.5:
+        # 1 - p is exact from 0.5 on, so a tie is p = 0.5 and nothing else.
         return both, builder.node("ArgMax", both, axis=1, keepdims=0, select_last_index=1)
-    chosen = builder.node("GreaterOrEqual", positive, builder.number(output.threshold))
+    least = builder.number(output.threshold) if cut is None else cut
+    chosen = builder.node("GreaterOrEqual", positive, least)
     flat = builder.node("Reshape", chosen, builder.axis(-1))
     return both, builder.cast(flat, TensorProto.INT64)
 

@@ -88,6 +88,17 @@ def reference_row(inputs: Sequence[Input], frame: pl.DataFrame) -> dict[str, flo
     }
 
 
+def reference_inputs(inputs: Sequence[Input], reference: Reference) -> dict[str, Array]:
+    """The reference row as a graph takes it, each column of shape (1, 1).
+
+    Raises
+    ------
+    UnknownColumn
+        The reference row lacks a column.
+    """
+    return {item.name: _cell(item, reference) for item in inputs}
+
+
 def explainable(scorer: Scorer) -> bool:
     """Whether the model reads few enough columns to explain its answers one by one."""
     return len(scorer.inputs) <= MOST_COLUMNS

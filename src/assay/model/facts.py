@@ -43,6 +43,9 @@ class GraphFacts(Record, frozen=True, kw_only=True):
     """The classes as the user's own values, where they are no strings."""
     names: tuple[str, ...] = ()
     """Of a vector's numbers, or of the clusters."""
+    cut_by: tuple[str, ...] = ()
+    """Columns that the threshold depends on; ``threshold`` is then that of rows of no known
+    group."""
     form: Form = "columns"
     coding: dict[str, Any] = {}
     """Coded form: how columns become codes; see `assay.model.coding`."""

@@ -18,7 +18,13 @@ from assay.model.engines import Engine
 from assay.model.inputs import graph_inputs, row_count
 from assay.model.plan import Array, Bool, Float32, Float64, ModelPlan, NeighboursMember
 from assay.model.plan_file import plan_to_bytes
-from assay.model.reference import combine, label_scores, member_predictions, neighbour_ties
+from assay.model.reference import (
+    combine,
+    label_scores,
+    member_predictions,
+    neighbour_ties,
+    thresholds,
+)
 from assay.model.scorer import Scorer
 from assay.model.split_rows import MAX_SPLITS, split_rows
 from assay.records import Record, digest
@@ -187,7 +193,10 @@ class _Judge:
         described = member_predictions(self.plan, features)
         fitted = self._fitted(features, described)
         graph = self.scorer.score(case.inputs)
-        by_plan, by_library = combine(self.plan, described), combine(self.plan, fitted)
+        by_plan, by_library = (
+            combine(self.plan, members, features) for members in (described, fitted)
+        )
+        cuts = thresholds(self.plan, features)
         compared = ~self._ties(features)
         pairs = [
             ("the plan", by_plan, compared),
@@ -196,7 +205,7 @@ class _Judge:
         ]
         worst, column, unread = 0.0, "", 0
         for name, other, rows in pairs:
-            gaps, changed = self._gaps(graph, other), self._label_changes(graph, other)
+            gaps, changed = self._gaps(graph, other), self._label_changes(graph, other, cuts)
             gaps, changed = np.where(rows, gaps, 0.0), changed & rows
             row = int(gaps.argmax())
             if not gaps[row] <= LIMIT:
@@ -254,19 +263,19 @@ class _Judge:
     def _relative(self, one: Float64, other: Float64) -> Float64:
         return np.asarray(np.abs(one - other) / np.maximum(np.abs(other), self.typical))
 
-    def _label_changes(self, one: Answer, other: Answer) -> Bool:
+    def _label_changes(self, one: Answer, other: Answer, cuts: Float64) -> Bool:
         if one.label is None or other.label is None:
             return np.zeros(len(one.prediction), dtype=bool)
-        return np.asarray((one.label != other.label) & ~self._is_tie(other))
+        return np.asarray((one.label != other.label) & ~self._is_tie(other, cuts))
 
-    def _is_tie(self, answer: Answer) -> Bool:
+    def _is_tie(self, answer: Answer, cuts: Float64) -> Bool:
         """Where the label hangs on less than the limit."""
         output = self.plan.output
         scores, room = answer.values, LIMIT * self.typical
         if answer.probabilities is not None:
             scores, room = label_scores(output, answer.probabilities), LIMIT
         if scores is None or len(answer.classes) == 2:
-            return np.asarray(np.abs(answer.prediction - output.threshold) <= room)
+            return np.asarray(np.abs(answer.prediction - cuts) <= room)
         if output.costs:  # a class's probability may move by the limit, at the price of its label
             room *= 2 * np.abs(output.costs).sum(axis=0).max()
         ordered = np.sort(scores, axis=1)

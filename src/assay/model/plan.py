@@ -383,6 +383,10 @@ class ModelPlan:
     The members' predictions are averaged by ``weights``; or, with ``stack``, laid side by side
     in order (n_members x n_outputs, double) and read by that linear member instead, in which
     case there are no weights.
+
+    Binary: ``cut``, a linear member of one output without a link, gives each row a threshold of
+    its own from the plan's features, and then stands for ``output.threshold``: the same
+    probability may lead to another label in another group.
     """
 
     inputs: tuple[Input, ...]
@@ -391,6 +395,7 @@ class ModelPlan:
     weights: tuple[float, ...]
     output: Output
     stack: LinearMember | None = None
+    cut: LinearMember | None = None
     feature_names: tuple[str, ...] = field(default=())
     """Name of each feature that the encoders make, in order; engineered ones say from what."""
 

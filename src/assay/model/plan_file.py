@@ -18,8 +18,9 @@ from assay.model import plan as plans
 from assay.model.plan import Array, ModelPlan
 from assay.model.soundness import check_plan
 
-FORMAT = 3
-"""1 kept the calibration in the output itself; 2 knew no costs of labels."""
+FORMAT = 4
+"""1 kept the calibration in the output itself; 2 knew no costs of labels; 3 no thresholds of
+single rows."""
 _DESCRIPTION = "plan"
 _DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError),

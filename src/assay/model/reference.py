@@ -57,7 +57,8 @@ def predict_plan(plan: ModelPlan, inputs: Mapping[str, Array]) -> Answer:
     inputs : mapping of str to ndarray, shape (n, 1)
         As `graph_inputs` gives them.
     """
-    return combine(plan, member_predictions(plan, encode(plan, inputs)))
+    features = encode(plan, inputs)
+    return combine(plan, member_predictions(plan, features), features)
 
 
 def member_predictions(plan: ModelPlan, features: Float32) -> list[Float64]:
@@ -65,8 +66,28 @@ def member_predictions(plan: ModelPlan, features: Float32) -> list[Float64]:
     return [_predict_member(member, features) for member in plan.members]
 
 
-def combine(plan: ModelPlan, predictions: Sequence[Array]) -> Answer:
-    """The answer from the members' predictions: weighted mean or stack, then output."""
+def thresholds(plan: ModelPlan, features: Float32 | None = None) -> Float64:
+    """Where each row is cut: one threshold for all, shape (), or one a row, shape (n,).
+
+    Parameters
+    ----------
+    features : ndarray of float32, shape (n, n_features), optional
+        The whole plan's; needed where thresholds are the rows' own.
+    """
+    if plan.cut is None:
+        return np.asarray(plan.output.threshold)
+    assert features is not None, "this plan's thresholds depend on features"
+    own = features[:, plan.cut.columns].astype(np.float64)
+    return np.asarray(_linear(plan.cut, own)[:, 0])
+
+
+def combine(
+    plan: ModelPlan, predictions: Sequence[Array], features: Float32 | None = None
+) -> Answer:
+    """The answer from the members' predictions: weighted mean or stack, then output.
+
+    ``features`` are needed where rows have thresholds of their own.
+    """
     output = plan.output
     mean = _stacked(plan.stack, predictions) if plan.stack else _mean(plan.weights, predictions)
     if output.kind == "regression":
@@ -81,7 +102,7 @@ def combine(plan: ModelPlan, predictions: Sequence[Array]) -> Answer:
         return anomaly_answer(mean[:, 0], (mean[:, 0] >= output.threshold).astype(np.int64))
     probabilities = calibrate(output, mean)
     if output.kind == "binary":
-        label = (probabilities[:, 1] >= output.threshold).astype(np.int64)
+        label = (probabilities[:, 1] >= thresholds(plan, features)).astype(np.int64)
     else:
         label = label_scores(output, probabilities).argmax(axis=1)
     return class_answer(probabilities, label, classes=output.classes, interval=output.interval)

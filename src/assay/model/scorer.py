@@ -66,6 +66,9 @@ class Scorer:
     threshold : float
         Binary: the probability from which the label is ``classes[1]``. Anomaly: the score from
         which a row is strange.
+    cut_by : tuple of str
+        Binary: columns that the threshold depends on; ``threshold`` is then that of rows of no
+        known group.
     form : str
         ``columns`` or ``codes``.
     batch_rows : int
@@ -89,6 +92,7 @@ class Scorer:
         self.coverage = facts.coverage
         self.interval = facts.interval
         self.threshold = facts.threshold
+        self.cut_by = facts.cut_by
         self.features = facts.features
         self.families = facts.families
         self.form = facts.form

@@ -63,6 +63,10 @@ def check_plan(plan: ModelPlan) -> None:
     _check_output(plan.output, width)
     for number, member in enumerate(plan.members):
         _check_member(member, f"Member {number} ({member.family})", gaps, width)
+    if plan.cut is not None:
+        _require(plan.output.kind == "binary", "Only two classes have a threshold a row.")
+        _require(plan.cut.link == "identity", "A threshold has no link.")
+        _check_member(plan.cut, "The threshold", gaps, 1)
     if plan.stack is None:
         _check_weights(plan.weights, len(plan.members))
     else:

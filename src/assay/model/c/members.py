@@ -78,8 +78,19 @@ class MemberWriter:
             f"{{\n{body}\n}}"
         )
 
-    def linear(self, name: str, member: LinearMember, slots: Sequence[int], *, source: str) -> str:
-        """The call that computes a linear member from ``features`` or from ``beside``."""
+    def linear(
+        self,
+        name: str,
+        member: LinearMember,
+        slots: Sequence[int],
+        *,
+        source: str,
+        target: str = "",
+    ) -> str:
+        """The call that computes a linear member from ``features`` or from ``beside``.
+
+        ``target``: where to; by default ``sums`` of features, ``mean`` of what lies beside.
+        """
         kind, short = ("float", "f32") if source == "features" else ("double", "f64")
         self._draft.need("linear", SOURCE_T=kind, _SOURCE=f"_{short}")
         rows = zip(slots, member.center.tolist(), member.scale.tolist(), strict=True)
@@ -89,7 +100,7 @@ class MemberWriter:
         )  # fmt: skip
         weights = self._doubles(f"weights_{name}", member.weights)
         intercept = self._doubles(f"intercept_{name}", member.intercept)
-        target = "sums" if source == "features" else "mean"
+        target = target or ("sums" if source == "features" else "mean")
         self.bytes_a_row = max(self.bytes_a_row, 8)
         return (
             f"linear_{short}({source}, {columns}, {len(slots)}, {weights}, {intercept}, "

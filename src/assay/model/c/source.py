@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from assay.errors import NotCompilable
@@ -10,7 +11,7 @@ from assay.model.c.draft import Draft, start
 from assay.model.c.features import Columns, columns_read, write_codes, write_features
 from assay.model.c.members import MemberWriter, check_members, link_lines
 from assay.model.c.spelling import double, identifiers, text
-from assay.model.plan import ModelPlan
+from assay.model.plan import LinearMember, ModelPlan
 from assay.model.soundness import outputs
 
 MOST_ROWS, LEAST_ROWS = 256, 8
@@ -183,13 +184,15 @@ def _source(made: _Names) -> str:
     width = outputs(plan.output)
     code, reads = write_codes(draft, made.columns, name)
     used = {column for member in plan.members for column in member.columns}
+    if plan.cut is not None:
+        used |= set(plan.cut.columns)
     features = write_features(draft, plan.encoders, made.columns, used)
     writer = MemberWriter(draft, features.slots)
     for number, member in enumerate(plan.members):
         writer.add(number, member)
     answer = write_answer(draft, plan.output, width)
     scale = write_scale(draft, plan.output) if "from_scale" in answer else ""
-    block = _block(draft, made, writer, [*reads, *features.lines], len(features.slots))
+    block = _block(draft, made, writer, [*reads, *features.lines], features.slots)
     rows = _block_rows(made, writer, len(features.slots))
     size = (
         f"#ifndef {made.macro}_BLOCK\n#define {made.macro}_BLOCK {rows}\n#endif\n"
@@ -228,6 +231,7 @@ def _row_bytes(made: _Names, writer: MemberWriter, features: int) -> int:
     """Stack that a block takes for each of its rows."""
     width = outputs(made.plan.output)
     predictions = width * (2 if made.plan.stack is None else 1 + len(made.plan.members))
+    predictions += made.plan.cut is not None
     return 4 * (features + len(made.columns.levels)) + 8 * predictions + writer.bytes_a_row
 
 
@@ -246,10 +250,14 @@ def _block_rows(made: _Names, writer: MemberWriter, features: int) -> int:
 
 
 def _block(
-    draft: Draft, made: _Names, writer: MemberWriter, encoding: list[str], features: int
+    draft: Draft,
+    made: _Names,
+    writer: MemberWriter,
+    encoding: list[str],
+    slots_of: Mapping[int, int],
 ) -> str:
     plan, width = made.plan, outputs(made.plan.output)
-    lines = [f"float features[{features} * BLOCK];"]
+    lines = [f"float features[{len(slots_of)} * BLOCK];"]
     if made.columns.levels:
         lines.append(f"uint32_t codes[{len(made.columns.levels)} * BLOCK];")
     lines.append(f"double mean[{width} * BLOCK];")
@@ -269,11 +277,26 @@ def _block(
         "for (size_t r = 0; r < rows; r++)",
         f"    answer_row(mean + r, answers + r * {made.macro}_NUMBERS);",
     ]
+    if plan.cut is not None:
+        lines += _labels_by_row(made, writer, plan.cut, slots_of)
     body = "\n".join(f"    {line}" for line in lines)
     return (
         "static void score_block(const double *const columns[], size_t first, size_t rows,\n"
         f"                        double *answers)\n{{\n{body}\n}}"
     )
+
+
+def _labels_by_row(
+    made: _Names, writer: MemberWriter, cut: LinearMember, slots_of: Mapping[int, int]
+) -> list[str]:
+    """Labels anew where each row has a threshold of its own; the mean is no longer needed."""
+    slots = [slots_of[column] for column in cut.columns]
+    answer = f"answers[r * {made.macro}_NUMBERS"
+    return [
+        writer.linear("cut", cut, slots, source="features", target="mean"),
+        "for (size_t r = 0; r < rows; r++)",
+        f"    {answer} + 2] = {answer} + 1] >= mean[r];",
+    ]
 
 
 def _averaged(plan: ModelPlan, width: int) -> list[str]:
