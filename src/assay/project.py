@@ -16,6 +16,7 @@ from assay.settings import Settings
 if TYPE_CHECKING:
     import polars as pl
 
+    from assay.assess.causal.record import CausalReport
     from assay.assess.finding import Assessment
     from assay.bench import Acquired, Bench, Searched
     from assay.data.contract import Contract
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from assay.registry.registry import Registry
     from assay.registry.verify import VerificationReport
     from assay.registry.version import ModelVersion
+    from assay.reproduce import Reproduction
     from assay.run import Run
     from assay.store.store import Store
 
@@ -216,13 +218,65 @@ class Project:
         acquired = acquired or stages.acquire(bench, asked)
         return stages.search(bench, structs.replace(acquired, asked=asked))
 
-    def assess(self, searched: Searched) -> Assessment:
-        """Measure a compiled model on rows the search never saw."""
+    def assess(
+        self, what: Searched | str | Path | object = None, *, version: ModelVersion | str = ""
+    ) -> Assessment:
+        """Measure a model: of a search, or a version on the rows of another table.
+
+        Parameters
+        ----------
+        what : Searched, path or table
+            What a search left, to be measured on rows that the search never saw; or a table
+            with the truth (`assay.data.source.read_table`). Findings on a table are not
+            recorded; rows without a truth are set aside, and rows that the model learned from
+            counted.
+        version : ModelVersion or str
+            With a table: ``name@number``, or empty for the newest version.
+
+        Raises
+        ------
+        UnknownName
+            There is no such version.
+        ContractViolation, UnknownColumn, InvalidTable
+            The table breaks the contract, lacks the truth, or has a class that the model does
+            not know.
+        """
         from assay import stages
         from assay.assess.finding import Assessment
+        from assay.bench import Searched
 
         bench = self._bench()
-        return bench.load(Assessment, stages.assess(bench, searched).assessment)
+        if isinstance(what, Searched):
+            return bench.load(Assessment, stages.assess(bench, what).assessment)
+        return self._assess_on(bench, what, version)
+
+    def _assess_on(self, bench: Bench, table: object, version: ModelVersion | str) -> Assessment:
+        """Measure a version on the rows of a table."""
+        from assay.assess.assess import assess
+        from assay.assess.request import requests_of
+        from assay.data.source import read_table
+        from assay.evidence import gather_subject_on
+
+        if table is None:
+            raise InputError("There is nothing to assess.", hint="Give a table with the truth.")
+        found = self.registry.get(version or "latest")
+        searched = self.find_run(found.run).searched
+        subject = gather_subject_on(bench, searched, read_table(table))
+        return assess(subject, requests_of(self.policy.rules), progress=self._progress)
+
+    def reproduce(self, run: str = "", *, train: bool = True) -> Reproduction:
+        """Make a run's model again from its record; see `assay.reproduce.reproduce`.
+
+        Parameters
+        ----------
+        run : str
+            Its identifier; by default the newest.
+        train : bool
+            Whether the search is repeated too, where its budget counts trials.
+        """
+        from assay.reproduce import reproduce
+
+        return reproduce(self._bench(), self.find_run(run).searched, train=train)
 
     def decide(self, assessment: Assessment) -> Decision:
         """Hold an assessment against today's policy; records nothing."""
@@ -230,6 +284,36 @@ class Project:
         from assay.records import now
 
         return decide(self.policy, assessment, today=now()[:10])
+
+    def causal(self, *, treatment: str, outcome: str = "", **options: Any) -> CausalReport:
+        """Estimate what a treatment does, in the question's own table; no model is needed.
+
+        Parameters
+        ----------
+        treatment : str
+            A column of the table.
+        outcome : str
+            By default the question's target.
+        **options
+            As `assay.assess.causal.effect` takes them; ``groups`` are by default the question's
+            affected groups, ``positive`` its positive class, ``ignore`` what it ignores.
+        """
+        from assay.assess.causal.analysis import effect
+
+        question = self.question
+        asked = outcome or question.target
+        columns = (group.column for group in question.affected_groups)
+        given: dict[str, Any] = {
+            "groups": [name for name in columns if name],
+            "ignore": question.ignore,
+            "positive": (question.positive or "") if asked == question.target else "",
+        }
+        return effect(
+            self.folder / question.data,
+            treatment=treatment,
+            outcome=asked,
+            **{**given, **options},
+        )
 
     def deploy(
         self, version: ModelVersion | str = "", *, host: str = "127.0.0.1", port: int = 0

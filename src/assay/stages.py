@@ -26,14 +26,19 @@ from assay.bench import (
     unlabelled_rows,
 )
 from assay.errors import InputError
-from assay.question import Question
+from assay.question import Kind, Question
 from assay.records import canonical, now
 
 if TYPE_CHECKING:
     import polars as pl
 
     from assay.automl.leaderboard import Leaderboard
+    from assay.automl.search import SearchResult
     from assay.automl.spec import SearchSpec
+    from assay.data.contract import Contract
+    from assay.data.profile import Profile
+    from assay.data.split import Split
+    from assay.policy.policy import Rule
 
 
 def ask(bench: Bench, question: str, policy: str) -> Asked:
@@ -73,10 +78,7 @@ def acquire_from(bench: Bench, question: Question, source: Any = None) -> Acquir
         By default what the question names, relative to the project's folder.
     """
     from assay.data.dataset import add_dataset
-    from assay.data.derivation import derive_contract
     from assay.data.kinds import infer_kind
-    from assay.data.profile import profile_table
-    from assay.data.split import split_rows
     from assay.data.suitability import check_table
 
     base = bench.folder if source is None else None
@@ -86,9 +88,7 @@ def acquire_from(bench: Bench, question: Question, source: Any = None) -> Acquir
     checked = check_table(read_rows(bench, dataset.digest), question)
     frame = checked.frame
     kind, why = infer_kind(frame, question)
-    profile = profile_table(frame, target=question.target)
-    contract = derive_contract(frame, question, profile)
-    split = split_rows(frame, question, kind=kind, seed=question.budget.seed, contract=contract)
+    profile, contract, split = understood(frame, question, kind)
     left = Acquired(
         dataset=bench.keep(dataset),
         content=dataset.digest,
@@ -106,6 +106,20 @@ def acquire_from(bench: Bench, question: Question, source: Any = None) -> Acquir
     return left
 
 
+def understood(
+    frame: pl.DataFrame, question: Question, kind: Kind
+) -> tuple[Profile, Contract, Split]:
+    """What follows from a table and a question alone, the same each time."""
+    from assay.data.derivation import derive_contract
+    from assay.data.profile import profile_table
+    from assay.data.split import split_rows
+
+    profile = profile_table(frame, target=question.target)
+    contract = derive_contract(frame, question, profile)
+    split = split_rows(frame, question, kind=kind, seed=question.budget.seed, contract=contract)
+    return profile, contract, split
+
+
 def _set_aside(rows: int) -> str:
     return f", {rows:,} more {'row' if rows == 1 else 'rows'} without a target" if rows else ""
 
@@ -118,9 +132,7 @@ def search(bench: Bench, acquired: Acquired) -> Searched:
     ParityFailed
         Graph and Python model disagree; nothing is published.
     """
-    from assay.automl.search import search as search_models
     from assay.automl.search import trial_table
-    from assay.data.contract import Contract
     from assay.data.split import Split
     from assay.model.compile import compile_plan
     from assay.model.engines import installed_engines
@@ -130,21 +142,10 @@ def search(bench: Bench, acquired: Acquired) -> Searched:
 
     asked = required(acquired.asked)
     question = bench.load(Question, asked.question)
-    contract, split = bench.load(Contract, acquired.contract), bench.load(Split, acquired.split)
+    split = bench.load(Split, acquired.split)
     entry = bench.note("training started", subject=acquired.dataset, body={"policy": asked.policy})
     train, held_out = split_parts(bench, acquired, question, split)
-    found = search_models(
-        train,
-        contract=contract,
-        kind=acquired.kind,
-        target=question.target,
-        folds=split.folds,
-        positive=contract.target.categories[-1] if acquired.kind == "binary" else None,
-        spec=_spec(question, bench.threads),
-        progress=bench.progress,
-        journal=searches_of(bench),
-        **_asides(bench, acquired, question, train),
-    )
+    found = find_model(bench, acquired, question, train, journal=searches_of(bench))
     graph, coded = (compile_plan(found.plan, form) for form in ("columns", "codes"))
     with installed_engines(graph, bench.home) as (engines, absent):
         parity = prove_parity(
@@ -178,6 +179,34 @@ def search(bench: Bench, acquired: Acquired) -> Searched:
     return left
 
 
+def find_model(
+    bench: Bench,
+    acquired: Acquired,
+    question: Question,
+    train: pl.DataFrame,
+    *,
+    journal: Path | None = None,
+) -> SearchResult:
+    """Search on the training rows as the question asks."""
+    from assay.automl.search import search as search_models
+    from assay.data.contract import Contract
+    from assay.data.split import Split
+
+    contract, split = bench.load(Contract, acquired.contract), bench.load(Split, acquired.split)
+    return search_models(
+        train,
+        contract=contract,
+        kind=acquired.kind,
+        target=question.target,
+        folds=split.folds,
+        positive=contract.target.categories[-1] if acquired.kind == "binary" else None,
+        spec=_spec(question, bench.threads),
+        progress=bench.progress,
+        journal=journal,
+        **_asides(bench, acquired, question, train),
+    )
+
+
 def searches_of(bench: Bench) -> Path:
     """Where the run's finished trials are kept until the search has left its record."""
     return bench.home / "searches" / bench.run
@@ -201,6 +230,8 @@ def _spec(question: Question, threads: int) -> SearchSpec:
         max_megabytes=budget.max_megabytes,
         max_row_ms=budget.max_row_ms,
         fairness=budget.fairness,
+        mitigate=budget.mitigate,
+        parity=budget.parity,
         learning_curve=budget.learning_curve,
         costs=question.costs,
         monotone=question.monotone,
@@ -240,8 +271,20 @@ def _searched(board: Leaderboard, graph: bytes, proved: int) -> str:
     finished = sum(t.status == "finished" for t in board.trials)
     return (
         f"{finished} trials; {board.metric} {board.ensemble_score:,.4g} cross-validated, the same "
-        f"answer for everyone {board.baseline:,.4g}; one graph of {len(graph) / 1e6:.1f} MB, "
-        f"proved equal on {proved:,} rows"
+        f"answer for everyone {board.baseline:,.4g}; {_mitigated(board)}one graph of "
+        f"{len(graph) / 1e6:.1f} MB, proved equal on {proved:,} rows"
+    )
+
+
+def _mitigated(board: Leaderboard) -> str:
+    """What making groups more alike changed, where that was asked for."""
+    found = board.mitigation
+    if found is None:
+        return ""
+    return (
+        f"{found.method} by {found.column}: gap {found.gap_before.value:.3f} before, "
+        f"{found.gap_after.value:.3f} after, right labels {100 * found.right_change.value:+.2f} "
+        "points; "
     )
 
 
@@ -254,11 +297,15 @@ def assess(bench: Bench, searched: Searched) -> Assessed:
 
     shutil.rmtree(searches_of(bench), ignore_errors=True)
     policy = bench.load(Policy, searched.asked.policy)
-    assessment = assess_subject(
-        gather_subject(bench, searched), requests_of(policy.rules), progress=bench.progress
+    look = _look(bench, searched)
+    rules = [_surer(rule, look, policy.looks) for rule in policy.rules]
+    found = assess_subject(
+        gather_subject(bench, searched), requests_of(rules), progress=bench.progress
     )
+    assessment = structs.replace(found, look=look)
     digest = bench.keep(assessment)
-    bench.note("model assessed", subject=searched.graph, body={"assessment": digest})
+    told = {"assessment": digest, "table": searched.acquired.content, "look": look}
+    bench.note("model assessed", subject=searched.graph, body=told)
     applies = sum(f.applies for f in assessment.findings)
     return Assessed(
         searched=searched,
@@ -266,6 +313,31 @@ def assess(bench: Bench, searched: Searched) -> Assessed:
         summary=f"{applies} findings on {assessment.examined.get('held-out', 0):,} held-out rows; "
         f"{len(assessment.findings) - applies} checks do not apply",
     )
+
+
+def _look(bench: Bench, searched: Searched) -> int:
+    """Which model this is of those that the project judged on held-out rows of this table.
+
+    Another seed draws other held-out rows, but of the same table: it is a look all the same.
+    """
+    from assay.policy.looks import look_of
+
+    table = searched.acquired.content
+    judged = [
+        entry.subject
+        for entry in bench.store.ledger.entries(bench.project)
+        if entry.action == "model assessed"
+        and entry.body.get("table") == table
+        and entry.body.get("run") != bench.run
+    ]
+    return look_of(searched.graph, judged)
+
+
+def _surer(rule: Rule, look: int, planned: int | None) -> Rule:
+    """The rule at the confidence that it needs at this look."""
+    from assay.policy.looks import confidence_at
+
+    return structs.replace(rule, confidence=confidence_at(rule.confidence, look, planned))
 
 
 def decide(bench: Bench, assessed: Assessed) -> Decided:

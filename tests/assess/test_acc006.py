@@ -36,4 +36,4 @@ def test_an_unknown_maker_is_said():
 
 def test_it_does_not_apply_before_anybody_is_asked():
     with pytest.raises(NotApplicable, match="approvals yet"):
-        Approvals().run(example_subject())
+        Approvals().run(example_subject(record={}))

@@ -37,4 +37,4 @@ def test_none_reported_is_a_value():
 
 def test_it_does_not_apply_where_nobody_counts():
     with pytest.raises(NotApplicable, match="keeps a record"):
-        OpenIncidents().run(example_subject())
+        OpenIncidents().run(example_subject(record={}))

@@ -29,4 +29,4 @@ def test_none_written_is_a_value():
 
 def test_it_does_not_apply_before_any_is_due():
     with pytest.raises(NotApplicable, match="documents yet"):
-        DocumentsComplete().run(example_subject())
+        DocumentsComplete().run(example_subject(record={}))

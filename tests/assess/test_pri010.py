@@ -29,4 +29,4 @@ def test_a_strong_promise_is_small():
 
 def test_it_does_not_apply_to_training_without_a_promise():
     with pytest.raises(NotApplicable, match="differential privacy"):
-        PrivateTraining().run(example_subject())
+        PrivateTraining().run(example_subject(record={}))

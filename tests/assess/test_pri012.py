@@ -112,7 +112,7 @@ def test_without_a_file_vulnerabilities_are_not_examined():
 
 def test_it_does_not_apply_to_packages_that_nobody_recorded():
     with pytest.raises(NotApplicable, match="does not name the packages"):
-        KnownVulnerabilities().run(example_subject())
+        KnownVulnerabilities().run(example_subject(record={}))
 
 
 def test_what_is_installed_is_found():

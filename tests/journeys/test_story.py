@@ -186,6 +186,27 @@ def test_running_again_is_a_new_run_of_the_same_story(by_cli: dict[str, Any]) ->
     assert [run["state"] for run in before] == ["finished"]
 
 
+def test_the_model_is_made_again_from_the_record(
+    by_sdk: dict[str, Any], by_cli: dict[str, Any]
+) -> None:
+    project, run = by_sdk["project"], by_sdk["run"]
+    found = project.reproduce(run.id)
+    assert set(found.again) == {
+        "profile",
+        "contract",
+        "split",
+        "model",
+        "coded model",
+        "trained model",
+    }
+    assert found.differing == ()
+    findings = {f.check: f for f in project.assess(run.searched).findings}
+    assert findings["ACC005"].value == 1.0
+    said = by_cli["say"]("reproduce", "car-price@1", "--no-train")
+    assert said["again"]["model"] == found.again["model"]
+    assert said["not_repeated"] == ["The search: not asked for."]
+
+
 def test_the_story_can_be_told_step_by_step(tmp_path: Path) -> None:
     settings = assay.Settings.load(tmp_path / "home", actor="ana", threads=1)
     project = assay.Project.open(quick_copy("car-price", tmp_path), settings=settings)

@@ -1,4 +1,4 @@
-"""`assay registry`, `assay approve`, `assay verify`: versions and their hallmarks."""
+"""`assay registry`, `assay approve`, `assay verify`, `assay reproduce`: versions, hallmarks."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ def register(parent: typer.Typer) -> None:
     parent.add_typer(app, name="registry")
     parent.command()(approve)
     parent.command()(verify)
+    parent.command()(reproduce)
 
 
 @app.command("list")
@@ -169,3 +170,37 @@ def verify(
             ("checked", "result"), [(name, "✓ " + result) for name, result in report.checked]
         )
         say(f"The hallmark of {report.version} holds.")
+
+
+def reproduce(
+    version: VersionArg,
+    train: Annotated[
+        bool, typer.Option(help="Repeat the search too, where its budget counts trials.")
+    ] = True,
+    as_json: Json = False,
+) -> None:
+    """Make a version again from its record and compare the digests. Exit code 3 where they differ.
+
+    The outcome goes into the ledger; the next assessment finds it there (ACC005).
+
+    Example: assay reproduce car-price@1
+    """
+    from assay.project import Project
+
+    with errors(as_json):
+        project = Project.of_version(version)
+        found = project.reproduce(project.registry.get(_reference(version)).run, train=train)
+        if as_json:
+            emit_json(found)
+        else:
+            emit_table(
+                ("made again", "result"),
+                [
+                    (name, "✓ the same" if pair["digest"] == pair["again"] else "✗ differs")
+                    for name, pair in found.again.items()
+                ],
+            )
+            for words in found.not_repeated:
+                say(f"Not repeated. {words}")
+        if found.differing:
+            raise typer.Exit(3)

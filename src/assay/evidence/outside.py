@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from assay.assess.finding import Assessment
 from assay.errors import InputError
 from assay.policy.gate import Decision
@@ -164,11 +166,12 @@ def assess_predictions(
         found = assess(subject, _requests(rules, look), progress=news)
     except Unanswered as error:
         found = assess_nothing(error.message, [g.key for g in columns.affected])
+    found = structs.replace(found, look=look)
     news.finish("assess", f"{sum(f.applies for f in found.findings)} findings")
     return Judged(
         assessment=found,
-        decision=_decision(rules, found, today, look),
-        name=Path(describe(table)).name if model is None else model.address,
+        decision=_decision(rules, found, today),
+        name=Path(describe(table)).name if model is None else model.name,
     )
 
 
@@ -220,10 +223,10 @@ def _requests(policy: Policy | None, look: int) -> list[Request]:
     ]
 
 
-def _decision(policy: Policy | None, found: Assessment, today: str, look: int) -> Decision | None:
+def _decision(policy: Policy | None, found: Assessment, today: str) -> Decision | None:
     if policy is None:
         return None
     from assay.policy.gate import decide
     from assay.records import now
 
-    return decide(policy, found, today=today or now()[:10], look=look)
+    return decide(policy, found, today=today or now()[:10])

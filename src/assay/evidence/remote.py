@@ -57,7 +57,7 @@ class RemoteModel:
         How often a request is sent where the endpoint does not answer for now.
     """
 
-    url: str
+    url: str = field(repr=False)
     protocol: str = "assay"
     token: str = field(default="", repr=False)
     classes: tuple[str, ...] = ()
@@ -92,6 +92,11 @@ class RemoteModel:
         if parts.path.strip("/"):
             return self.url
         return parts._replace(path=DEFAULT_PATHS[self.protocol]).geturl()
+
+    @property
+    def name(self) -> str:
+        """The address as it may be shown: what follows a question mark may be a key."""
+        return urlsplit(self.address)._replace(query="", fragment="").geturl()
 
     def ask(self, frame: pl.DataFrame) -> Told:
         """What the model says of some rows.
@@ -150,7 +155,7 @@ class RemoteModel:
                     raise EndpointDown(
                         f"The model does not answer, though asked {self.attempts} times.",
                         hint="Check the address, and whether it is running.",
-                        where=self.address,
+                        where=self.name,
                     ) from error
         raise AssertionError("unreachable")
 
@@ -171,12 +176,12 @@ class RemoteModel:
         raise InvalidTable(
             "What the endpoint answers is not JSON of a bearable size.",
             hint="Check the address and the protocol.",
-            where=self.address,
+            where=self.name,
         )
 
     def _refuse(self, status: int, body: bytes) -> NoReturn:
         """Raise what an HTTP status means."""
-        where = self.address
+        where = self.name
         if status in {401, 403}:
             raise InputError(
                 f"The endpoint answers HTTP {status}: it wants another token, or one at all.",

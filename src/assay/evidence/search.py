@@ -291,6 +291,7 @@ def _record(bench: Bench, searched: Searched) -> Mapping[str, Any]:
         },
         "components": msgspec.to_builtins(installed_components()),
         **_approvals(bench, searched.graph),
+        **_reproduced(bench, searched.graph),
     }
 
 
@@ -308,3 +309,10 @@ def _approvals(bench: Bench, graph: str) -> dict[str, Any]:
         return {}
     given = [a for v in versions for a in registry.approvals(v)]
     return {"approvals": [{"by": a.by, "at": a.at} for a in given]}
+
+
+def _reproduced(bench: Bench, graph: str) -> dict[str, Any]:
+    """What came out when this very model was last made again from the record."""
+    entries = bench.store.ledger.entries(bench.project)
+    made = [e for e in entries if e.action == "model reproduced" and e.subject == graph]
+    return {"reproduced": made[-1].body["reproduced"]} if made else {}

@@ -19,6 +19,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from assay.assess.accountability import DOCUMENTS
 from assay.assess.assess import assess
 from assay.assess.check import Check
 from assay.assess.finding import Finding
@@ -207,6 +208,13 @@ def example_record() -> dict[str, Any]:
         "training_entry": 5,
         "lineage": dict.fromkeys(names, _DIGEST),
         "parity": {"rows": 10, "ok": True, "cases": [case]},
+        "trained_by": "ana@firm.example",
+        "approvals": [{"by": "ben@firm.example", "at": "2026-01-01T00:00:00Z"}],
+        "incidents": [],
+        "documents": dict.fromkeys(DOCUMENTS, _DIGEST),
+        "reproduced": {"model": {"digest": _DIGEST, "again": _DIGEST}},
+        "components": [{"name": "numpy", "version": "2.2.0"}],
+        "differential_privacy": {"epsilon": 1.0, "delta": 1e-6},
     }
 
 
