@@ -14,6 +14,7 @@ from assay.automl.choice import Choice
 from assay.automl.family import Fitted
 from assay.automl.features import prune
 from assay.automl.fitting import FoldFit
+from assay.automl.mitigation import cut_by_group
 from assay.automl.spec import SearchSpec
 from assay.model.plan import Float32, Float64, Member, ModelPlan, TreesMember
 
@@ -70,6 +71,10 @@ def assemble(choice: Choice, fits: dict[int, FoldFit], bench: Bench, finish: Fin
         output=finish.learn(choice.mean, bench.truth, bench.weights),
         feature_names=names,
     )
+    if finish.parity is not None:
+        assert bench.groups is not None
+        cuts = finish.cuts(plan.output, choice.mean, bench.truth, bench.groups, bench.weights)
+        plan = cut_by_group(plan, cuts, bench.problem)
     return Assembled(plan=plan, native=_native(seats), choice=choice, finish=finish)
 
 

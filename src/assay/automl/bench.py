@@ -6,12 +6,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from statistics import median
 
 import numpy as np
 import numpy.typing as npt
 
 import assay
-from assay.automl.clock import Clock
+from assay.automl.clock import Clock, TooDear
 from assay.automl.encoding import encode_table
 from assay.automl.family import Answers, Family, Params, Task, average
 from assay.automl.features import (
@@ -32,6 +33,7 @@ from assay.automl.journal import (
 )
 from assay.automl.metrics import Metric
 from assay.automl.problem import Problem, Rows, Transform
+from assay.automl.slant import Slant
 from assay.automl.spec import SearchSpec
 from assay.compute.workers import Job, Workers
 from assay.model.plan import Float64
@@ -43,6 +45,8 @@ RACE_MARGIN = 0.03
 PROBED_ROWS = 4000
 """From so many rows on, a family's cost is first measured on a sample."""
 PROBE_ROWS = 2000
+PATIENCE_S = 30.0
+"""How long at the least a fit may wait and run, however little of the budget is left."""
 GRACE_S = 1.5
 """What a fit may overrun its bound by before its worker is killed."""
 
@@ -64,6 +68,7 @@ class Candidate:
     transform: Transform = "identity"
     recipe: Recipe = "plain"
     self_taught: bool = False
+    slant: Slant | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,8 +136,8 @@ class Bench:
         self.truth: Answers = problem.y[problem.judged]
         self.folds: Rows = problem.folds[problem.judged]
         self.weights = None if problem.weights is None else problem.weights[problem.judged]
-        self.score_s = 0.0
-        """The longest that scoring all rows once took: what the end of a search is made of."""
+        self.groups = None if problem.groups is None else problem.groups.of_row[problem.judged]
+        self._scorings: list[float] = []
         self.extras: tuple[Extra, ...] = ()
         self.journal = Journal(None, "")
         self.features_of: dict[str, Features] = {}
@@ -189,6 +194,7 @@ class Bench:
         fits: list[FoldFit] = []
         try:
             for job in running.jobs:
+                self._await(job)
                 fits.append(job.result())
                 if len(fits) == RACED_FOLDS < len(running.jobs):
                     self._race(running.candidate, fits, rival)
@@ -252,6 +258,7 @@ class Bench:
             recipe=candidate.recipe,
             extras=", ".join(extra.name for extra in self.extras) if engineered else "",
             self_taught=candidate.self_taught,
+            slant="" if candidate.slant is None else repr(candidate.slant),
         )
 
     @property
@@ -291,20 +298,37 @@ class Bench:
             seed=self.seed,
             seconds=seconds,
             self_taught=candidate.self_taught,
+            slant=candidate.slant,
         )
 
     def score(self, answer: Float64, transform: Transform) -> float:
         """Score of out-of-fold answers, in the target's own unit."""
         start = time.monotonic()
         score = self.metric.score(self.truth, shown(answer, transform), weights=self.weights)
-        self.score_s = max(self.score_s, time.monotonic() - start)
+        self._scorings.append(time.monotonic() - start)
         return score
+
+    @property
+    def score_s(self) -> float:
+        """What scoring all rows once takes: what the end of a search is made of.
+
+        The median, for the first time also loads a library.
+        """
+        return median(self._scorings) if self._scorings else 0.0
 
     def loss_on(self, answer: Float64, transform: Transform, rows: npt.NDArray[np.bool_]) -> float:
         """Loss on some of the judged rows."""
         weights = None if self.weights is None else self.weights[rows]
         score = self.metric.score(self.truth[rows], shown(answer[rows], transform), weights=weights)
         return self.metric.loss(score)
+
+    def _await(self, job: Job[FoldFit]) -> None:
+        """Wait no longer than the budget: on a busy cluster a job may never begin."""
+        if not self.clock.bounds:
+            return
+        patience = max(PATIENCE_S, self.clock.budget_s - self.clock.spent_s) + GRACE_S
+        if not self.workers.wait([job], timeout=patience):
+            raise TooDear(f"no worker was free for it within {patience:.3g} s")
 
     def _race(self, candidate: Candidate, fits: list[FoldFit], rival: Attempt | None) -> None:
         if rival is None:
@@ -380,6 +404,8 @@ class Bench:
         arrays: dict[str, npt.NDArray[np.generic]] = {"y": problem.y}
         if problem.weights is not None:
             arrays["weights"] = problem.weights
+        if problem.groups is not None:
+            arrays["groups"] = problem.groups.of_row
         for fold in problem.judging:
             self._encode_part(str(fold), problem.learned_from(fold), arrays)
             held = problem.table.take(np.flatnonzero(problem.folds == fold))

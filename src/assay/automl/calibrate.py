@@ -15,6 +15,7 @@ from scipy.special import expit
 
 from assay.automl.family import Answers, Task
 from assay.automl.metrics import METRICS, least_cost_threshold
+from assay.automl.parity import Parity, gains_of, group_cuts
 from assay.automl.problem import Rows, Transform, transformed
 from assay.model.answer import Answer
 from assay.model.plan import (
@@ -55,6 +56,12 @@ class Finish:
     costs: Float64 | None = None
     """Cost of each label (columns) by true class (rows)."""
     quantiles: tuple[float, ...] = ()
+    cut_at: float | None = None
+    """Binary: the members' mean at which the label turns, in place of any metric or cost."""
+    parity: Parity | None = None
+    """Which rates thresholds of groups make alike; None: one threshold for all."""
+    groups: int = 0
+    """How many groups there are."""
 
     def learn(self, mean: Float64, truth: Answers, weights: Float64 | None = None) -> Output:
         """Learn the constants from out-of-fold means (n, width) and the truth.
@@ -82,12 +89,18 @@ class Finish:
         return self._decide(output, chances, truth, weights)
 
     def cross_fit(
-        self, mean: Float64, truth: Answers, folds: Rows, weights: Float64 | None = None
+        self,
+        mean: Float64,
+        truth: Answers,
+        folds: Rows,
+        weights: Float64 | None = None,
+        groups: Rows | None = None,
     ) -> Answer:
         """Answer each fold with constants learned from the others.
 
         Where all rows lie in one fold they are cut into `PARTS` parts: no model has learned
-        from any of them, so any part may teach the others' constants.
+        from any of them, so any part may teach the others' constants. ``groups`` are needed
+        where thresholds depend on them.
         """
         parts = []
         order = []
@@ -97,9 +110,41 @@ class Finish:
             held = folds == fold
             known = None if weights is None else weights[~held]
             output = self.learn(mean[~held], truth[~held], known)
-            parts.append(combine(_only(output), [mean[held]]))
+            part = combine(_only(output), [mean[held]])
+            if self.parity is not None:
+                assert groups is not None
+                cuts = self.cuts(output, mean[~held], truth[~held], groups[~held], known)
+                label = (part.prediction >= cuts[groups[held]]).astype(np.int64)
+                part = replace(part, label=label)
+            parts.append(part)
             order.append(np.flatnonzero(held))
         return _reordered(parts, np.argsort(np.concatenate(order)))
+
+    def cuts(
+        self,
+        output: Output,
+        mean: Float64,
+        truth: Answers,
+        groups: Rows,
+        weights: Float64 | None = None,
+    ) -> Float64:
+        """The threshold of each group, and of rows of none: see `assay.automl.parity`."""
+        assert self.parity is not None
+        return group_cuts(
+            apply_calibration(output, mean)[:, 1],
+            truth,
+            groups,
+            count=self.groups,
+            parity=self.parity,
+            gains=self.gains(truth, weights),
+            usual=output.threshold,
+            weights=weights,
+        )
+
+    def gains(self, truth: Answers, weights: Float64 | None = None) -> Float64:
+        """What naming the second of two classes brings, by true class: (2,)."""
+        balanced = bool(self.cut_by)
+        return gains_of(truth, costs=self.costs, balanced=balanced, weights=weights)
 
     def _calibration(
         self, mean: Float64, truth: Answers, weights: Float64 | None
@@ -115,6 +160,9 @@ class Finish:
         self, output: Output, chances: Float64, truth: Answers, weights: Float64 | None
     ) -> Output:
         """How a label is chosen."""
+        if self.cut_at is not None:
+            at = apply_calibration(output, np.array([[self.cut_at]]))
+            return replace(output, threshold=float(at[0, 1]))
         if self.costs is not None and self.task.kind == "multiclass":
             return replace(output, costs=tuple(tuple(row) for row in self.costs.tolist()))
         if self.costs is not None:

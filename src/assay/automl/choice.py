@@ -35,6 +35,8 @@ class Choice:
     single: Attempt
     for_fairness: bool = False
     """Whether a tied model with a smaller gap was preferred."""
+    plain: Choice | None = None
+    """What was chosen before groups were made more alike; None where they were not."""
 
     def without(self, numbers: set[int]) -> Choice:
         """The same mixture without some members, weights brought to 1 again."""
@@ -50,6 +52,7 @@ class Choice:
             score=self.score,
             single=self.single,
             for_fairness=self.for_fairness,
+            plain=self.plain,
         )
 
 

@@ -33,6 +33,7 @@ from sklearn.utils.validation import (
 
 from assay.automl.folds import deal_folds
 from assay.automl.leaderboard import Leaderboard
+from assay.automl.parity import EVENTS, Parity
 from assay.automl.proof import prove_within
 from assay.automl.rows import (
     frame_of_array,
@@ -484,6 +485,10 @@ class AssayClassifier(ClassifierMixin, _AssayEstimator):  # type: ignore[misc]
         Largest graph, and longest answer to one row, that may win.
     fairness : str
         Column whose groups are a second objective; empty: none.
+    mitigate : {"", "reweighing", "thresholds", "constrained"}
+        How these groups are made more alike; ``leaderboard_.mitigation`` tells before and after.
+    parity : {"demographic_parity", "equal_opportunity", "equalised_odds"}
+        Which rates thresholds or constraints make alike.
     learning_curve : bool
         Whether to measure what more rows would bring.
     semi_supervised : bool
@@ -517,7 +522,11 @@ class AssayClassifier(ClassifierMixin, _AssayEstimator):  # type: ignore[misc]
         Columns that were set aside and why, and what to know about the search.
     """
 
-    _parameter_constraints = _AssayEstimator._parameter_constraints | {"costs": [Mapping, None]}
+    _parameter_constraints = _AssayEstimator._parameter_constraints | {
+        "costs": [Mapping, None],
+        "mitigate": [StrOptions({"", "reweighing", "thresholds", "constrained"})],
+        "parity": [StrOptions(set(EVENTS))],
+    }
 
     def __init__(
         self,
@@ -540,6 +549,8 @@ class AssayClassifier(ClassifierMixin, _AssayEstimator):  # type: ignore[misc]
         max_megabytes: float | None = None,
         max_row_ms: float | None = None,
         fairness: str = "",
+        mitigate: Literal["", "reweighing", "thresholds", "constrained"] = "",
+        parity: Parity = "demographic_parity",
         learning_curve: bool = False,
         semi_supervised: bool = False,
         verbose: bool | Progress = False,
@@ -562,6 +573,8 @@ class AssayClassifier(ClassifierMixin, _AssayEstimator):  # type: ignore[misc]
         self.max_megabytes = max_megabytes
         self.max_row_ms = max_row_ms
         self.fairness = fairness
+        self.mitigate = mitigate
+        self.parity = parity
         self.learning_curve = learning_curve
         self.semi_supervised = semi_supervised
         self.verbose = verbose
@@ -622,7 +635,7 @@ class AssayClassifier(ClassifierMixin, _AssayEstimator):  # type: ignore[misc]
             }
             for actual, row in (self.costs or {}).items()
         }
-        return {"costs": costs}
+        return {"costs": costs, "mitigate": self.mitigate, "parity": self.parity}
 
     def _description(self) -> Description:
         costs = [[actual, list(row.items())] for actual, row in (self.costs or {}).items()]
@@ -651,8 +664,8 @@ class AssayRegressor(RegressorMixin, _AssayEstimator):  # type: ignore[misc]
 
     Notes
     -----
-    All other parameters and attributes are those of `AssayClassifier`, but for ``costs`` and
-    ``classes_``. ``metric`` is by default the mean absolute error.
+    All other parameters and attributes are those of `AssayClassifier`, but for ``costs``,
+    ``mitigate``, ``parity`` and ``classes_``. ``metric`` is by default the mean absolute error.
     """
 
     _parameter_constraints = _AssayEstimator._parameter_constraints | {"quantiles": ["array-like"]}

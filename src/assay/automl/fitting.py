@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from assay.automl.family import Answers, Family, Fitted, Params, Task, Validation
 from assay.automl.problem import Rows, Transform, transformed
+from assay.automl.slant import Slant
 from assay.compute.workers import Shared
 from assay.model.plan import Float32, Float64, Member, TreesMember
 from assay.model.readers.outputs import beside
@@ -57,6 +58,8 @@ class FitOrder:
         Whether to learn from rows without an answer too.
     describe : bool
         Whether to give back the model and its description.
+    slant : Slant or None
+        Labels and weights to learn from in place of the rows' own.
     """
 
     family: Family
@@ -73,6 +76,7 @@ class FitOrder:
     stops: bool = True
     self_taught: bool = False
     describe: bool = False
+    slant: Slant | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,11 +163,10 @@ def _rows_to_fit(arrays: Mapping[str, npt.NDArray[Any]], order: FitOrder) -> _Pa
     if chosen is not None:
         X, rows = X[chosen], rows[chosen]
     weights = arrays["weights"][rows] if "weights" in arrays else None
-    return _Part(
-        X=np.ascontiguousarray(X[:, order.columns]),
-        y=transformed(arrays["y"][rows], order.transform),
-        weights=weights,
-    )
+    y = transformed(arrays["y"][rows], order.transform)
+    if order.slant is not None:
+        y, weights = order.slant.apply(y, arrays["groups"][rows], weights)
+    return _Part(X=np.ascontiguousarray(X[:, order.columns]), y=y, weights=weights)
 
 
 def _sampled(rows: Rows, y: Answers, order: FitOrder) -> Rows | None:

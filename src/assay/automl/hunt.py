@@ -21,6 +21,7 @@ from assay.automl.family import Family, Params, Task
 from assay.automl.fitting import takes_weights
 from assay.automl.journal import Recipe, TrialKey
 from assay.automl.leaderboard import Trial
+from assay.automl.mitigation import mitigation_s
 from assay.automl.problem import Transform, transformed
 from assay.automl.spec import SearchSpec
 from assay.compute.slots import TimeLimit
@@ -129,6 +130,12 @@ class Hunt:
                 self._land()
         self._drain()
         self._adopt()
+
+    def admit(self, attempt: Attempt, note: str) -> int:
+        """Record a finished trial that no schedule asked for; its number."""
+        number = self._note(_Ask(candidate=attempt.candidate, note=note), "finished", "")
+        self.attempts[number] = attempt
+        return number
 
     def usable(self) -> dict[int, Attempt]:
         """Finished attempts on the scale that was chosen, best first."""
@@ -445,7 +452,9 @@ class Hunt:
             final = max(fits[0], sum(fits) / self.bench.workers.slots)
             again = best[0].fit_s + SHUFFLES_S
             closing = CLOSING_SCORES * self.bench.score_s + 0.03 * self.clock.budget_s + again
-            self.clock.reserve_s = min(1.2 * final + closing, 0.5 * self.clock.budget_s)
+            slanted = mitigation_s(self.spec.mitigate, [a.wall_s for a in best[:MOST_MEMBERS]])
+            most = (0.5 if not slanted else 0.7) * self.clock.budget_s
+            self.clock.reserve_s = min(1.2 * final + closing + slanted, most)
 
     def _likely_members(self) -> list[Attempt]:
         """The best trials, but for those too far behind to be given a share in the model."""
@@ -521,11 +530,17 @@ class Hunt:
             "is no glass box": self.spec.transparent == "glassbox" and not family.transparent,
             "cannot keep monotone constraints": bool(self.spec.monotone)
             and not getattr(family, "monotone", False),
-            "cannot weigh rows": problem.weights is not None and not takes_weights(family),
+            "cannot weigh rows": self._weighs and not takes_weights(family),
             f"does not minimise {' or '.join(task.losses)} loss": not losses,
             f"is not tried on more than {most:,} rows": problem.rows > most,
         }
         return next((reason for reason, holds in hindrances.items() if holds), "")
+
+    @property
+    def _weighs(self) -> bool:
+        """Whether rows count differently: from the start, or to make groups more alike."""
+        slants = self.spec.mitigate in ("reweighing", "constrained")
+        return slants or self.bench.problem.weights is not None
 
     def _best_loss(self) -> float:
         return min((a.loss for a in self.usable().values()), default=inf)

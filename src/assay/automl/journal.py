@@ -34,6 +34,8 @@ class TrialKey(Record, frozen=True, kw_only=True):
     extras: str = ""
     """The engineered features, in words; empty for the plain recipe."""
     self_taught: bool = False
+    slant: str = ""
+    """What rows were taken as, by group and class; empty: as they are."""
 
 
 class TrialFacts(Record, frozen=True, kw_only=True):

@@ -67,6 +67,54 @@ class CurvePoint(Record, frozen=True, kw_only=True):
     high: float
 
 
+class Estimate(Record, frozen=True, kw_only=True):
+    """A measured value with its 90 % bootstrap interval over rows."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Mitigation(Record, frozen=True, kw_only=True):
+    """How groups were made more alike, and what it cost; all of it out of fold."""
+
+    method: Literal["reweighing", "thresholds", "constrained"]
+    column: str
+    parity: str
+    """Which rates are compared."""
+    gap_of: str
+    """What the gap is, in words."""
+    gap_before: Estimate
+    gap_after: Estimate
+    gap_change: Estimate
+    """After less before, on the same rows: below 0 is nearer."""
+    right_before: Estimate
+    right_after: Estimate
+    right_change: Estimate
+    """Of the share of rows whose label is right; below 0 is the cost."""
+    score_before: Estimate
+    score_after: Estimate
+    """By the leaderboard's metric."""
+    thresholds: dict[str, float] = field(default_factory=dict)
+    """By group, and of rows of no known group under the empty name; empty: one for all."""
+    models: int = 1
+    """Members of the model."""
+
+    @property
+    def words(self) -> str:
+        """Before and after, in two sentences."""
+        gap, after = self.gap_before, self.gap_after
+        cost = self.right_change
+        return (
+            f"Groups of {self.column} were made more alike by {self.method} "
+            f"({self.parity.replace('_', ' ')}): the gap, {self.gap_of}, was {gap.value:.3f} "
+            f"({gap.low:.3f} to {gap.high:.3f}) before and is {after.value:.3f} "
+            f"({after.low:.3f} to {after.high:.3f}) after, out of fold. Right labels: "
+            f"{self.right_before.value:.2%} before, {self.right_after.value:.2%} after, a change "
+            f"of {100 * cost.value:+.2f} points ({100 * cost.low:+.2f} to {100 * cost.high:+.2f})."
+        )
+
+
 class Leaderboard(Record, frozen=True, kw_only=True):
     """All trials of a search, best first; failed and skipped ones last."""
 
@@ -99,6 +147,8 @@ class Leaderboard(Record, frozen=True, kw_only=True):
     """Trials taken over from a search that was cut off, or from an earlier run."""
     notes: tuple[str, ...] = ()
     """What was sampled, limited or left out."""
+    mitigation: Mitigation | None = None
+    """How groups were made more alike, where that was asked for."""
 
     @property
     def chosen(self) -> tuple[Trial, ...]:

@@ -55,7 +55,7 @@ def prove_within(
     began = time.monotonic()
     inputs = graph_inputs(plan.inputs, some)
     features = encode(plan, inputs)
-    fitted = combine(plan, found.native(features))
+    fitted = combine(plan, found.native(features), features)
     member_predictions(plan, features)  # most of what the whole proof spends its time on
     _check_equal(scorer.score(inputs), fitted)
     expected_s = (time.monotonic() - began) * WHOLE_ROWS / some.height

@@ -30,6 +30,7 @@ from assay.automl.choice import (
     interval_of,
 )
 from assay.automl.clock import Clock
+from assay.automl.comparison import compare
 from assay.automl.contributions import contributions
 from assay.automl.curve import learning_curve
 from assay.automl.fairness import GAP_OF, on_front
@@ -39,9 +40,10 @@ from assay.automl.hunt import Hunt
 from assay.automl.journal import Journal
 from assay.automl.leaderboard import Contribution, CurvePoint, Leaderboard, Trial
 from assay.automl.metrics import Metric, cost_matrix, find_metric
+from assay.automl.mitigation import check_mitigation, mitigate
 from assay.automl.problem import Problem, Rows, pose
 from assay.automl.spec import SearchSpec
-from assay.automl.verdict import engineering, how, why
+from assay.automl.verdict import engineering, how, slanted, why
 from assay.compute.workers import open_workers
 from assay.data.contract import Contract
 from assay.errors import InputError
@@ -60,16 +62,17 @@ SHORT_S = 15.0
 SLOW_TO_LOAD = {"network": 30.0}
 """Families whose library takes seconds and much memory in every process, and the least budget
 in which they are tried without being named."""
-PRELOADED = (
-    "numpy",
-    "sklearn.ensemble",
-    "sklearn.linear_model",
-    "lightgbm",
-    "xgboost",
-    "catboost",
-    "interpret.glassbox",
-)
-"""What workers import before they are asked for anything."""
+LIBRARIES = {
+    "linear": "sklearn.linear_model",
+    "forest": "sklearn.ensemble",
+    "random_forest": "sklearn.ensemble",
+    "lightgbm": "lightgbm",
+    "xgboost": "xgboost",
+    "catboost": "catboost",
+    "ebm": "interpret.glassbox",
+    "network": "torch",
+}
+"""What workers import before they are asked for anything, by the family that needs it."""
 CURVE_SHARE = 0.5
 """Of the budget, that a learning curve may take beyond it: whoever asks for one waits for it."""
 MOST_BOUNDED = 40
@@ -187,11 +190,12 @@ def search(
     )
     metric = _metric(spec, problem)
     named, left_out = _families(spec)
+    check_mitigation(spec, problem)
     problem, judged = _affordable_folds(problem, spec)
     problem = replace(problem, task=replace(problem.task, losses=_losses(metric, problem)))
     with (
         _quiet(),
-        open_workers(_where(spec), slots=_slots(spec), preload=PRELOADED) as workers,
+        open_workers(_where(spec), slots=_slots(spec), preload=_preloaded(named)) as workers,
     ):
         bench = Bench(problem, metric=metric, spec=spec, workers=workers, clock=started)
         clock = _resume(bench, journal, started)
@@ -209,11 +213,13 @@ def search(
         choice, built = _build(hunt, bench, spec)
         extra = _learned(hunt, choice, bench, spec)
     finish = built.finish
-    answer = finish.cross_fit(choice.mean, bench.truth, bench.folds, bench.weights)
+    answer = _answers(choice, finish, bench)
     notes = tuple(
         note for note in (SPLIT_NOTE, sampled, judged, left_out, *_told(hunt, choice)) if note
     )
     board = _leaderboard(hunt, choice, built, extra, notes)
+    if spec.mitigate:
+        board = _with_mitigation(board, choice, built, answer, bench)
     news.update(1.0, board.why)
     return SearchResult(
         plan=built.plan,
@@ -271,6 +277,12 @@ def _families(spec: SearchSpec) -> tuple[tuple[str, ...], str]:
         f"Not tried in a budget of {spec.budget_s:.3g} s, for the time it takes to load: "
         f"{', '.join(sorted(slow))}. Name it under families to try it all the same."
     )
+
+
+def _preloaded(families: tuple[str, ...]) -> tuple[str, ...]:
+    """Libraries of the families that will be tried; of all where none is named."""
+    names = families or tuple(LIBRARIES)
+    return ("numpy", *dict.fromkeys(LIBRARIES[name] for name in names if name in LIBRARIES))
 
 
 def _metric(spec: SearchSpec, problem: Problem) -> Metric:
@@ -332,9 +344,11 @@ def _reporter(news: Progress, clock: Clock) -> Callable[[str, Sequence[Standing]
 def _build(hunt: Hunt, bench: Bench, spec: SearchSpec) -> tuple[Choice, Assembled]:
     """Choose, refit and assemble; again without the largest member where a limit is broken."""
     usable, room = hunt.usable(), spec.max_megabytes
-    built = _refitted(choose_within(usable, bench, room), bench, hunt.clock, spec)
+    chosen = mitigate(choose_within(usable, bench, room), hunt, spec, _finish)
+    built = _refitted(chosen, bench, hunt.clock, spec)
     while reason := breaks_limit(built.plan, spec):
-        sizes = {n: a.kilobytes for n, a in built.choice.attempts.items()}
+        plain = built.choice.plain or built.choice
+        sizes = {n: a.kilobytes for n, a in plain.attempts.items()}
         largest = max(sizes, key=sizes.__getitem__)
         usable = {n: a for n, a in usable.items() if n != largest}
         if not usable:
@@ -344,7 +358,7 @@ def _build(hunt: Hunt, bench: Bench, spec: SearchSpec) -> tuple[Choice, Assemble
             )
         room = GROWTH * max(a.kilobytes for a in usable.values()) / 1000
         choice = choose_within(usable, bench, min(room, spec.max_megabytes or room))
-        built = _refitted(choice, bench, hunt.clock, spec)
+        built = _refitted(mitigate(choice, hunt, spec, _finish), bench, hunt.clock, spec)
     return built.choice, built
 
 
@@ -380,7 +394,46 @@ def _finish(choice: Choice, bench: Bench, spec: SearchSpec) -> Finish:
         costs=cost_matrix(spec.costs, problem.classes) if spec.costs else None,
         quantiles=problem.quantiles,
     )
-    return choose_calibration(finish, choice.mean, bench.truth, bench.folds, bench.weights)
+    if spec.mitigate == "constrained" and choice.plain is not None:
+        finish = replace(finish, cut_at=0.5, cut_by="", costs=None)
+    finish = choose_calibration(finish, choice.mean, bench.truth, bench.folds, bench.weights)
+    if spec.mitigate == "thresholds" and problem.groups is not None:
+        finish = replace(finish, parity=spec.parity, groups=len(problem.groups.names))
+    return finish
+
+
+def _answers(choice: Choice, finish: Finish, bench: Bench) -> Answer:
+    """What the procedure answers out of fold."""
+    return finish.cross_fit(choice.mean, bench.truth, bench.folds, bench.weights, bench.groups)
+
+
+def _with_mitigation(
+    board: Leaderboard, choice: Choice, built: Assembled, after: Answer, bench: Bench
+) -> Leaderboard:
+    """The leaderboard with what mitigation changed, and what it cost."""
+    plain = choice.plain or choice
+    usual = msgspec.structs.replace(bench.spec, mitigate="")
+    before = _answers(plain, _finish(plain, bench, usual), bench)
+    found = compare(
+        before,
+        after,
+        bench,
+        thresholds=_thresholds(choice, built, bench),
+        models=len(choice.weights),
+    )
+    return msgspec.structs.replace(board, mitigation=found, notes=(found.words, *board.notes))
+
+
+def _thresholds(choice: Choice, built: Assembled, bench: Bench) -> dict[str, float]:
+    """The threshold of each group, under the empty name that of none; empty: one for all."""
+    if built.finish.parity is None:
+        return {}
+    assert bench.groups is not None
+    assert bench.problem.groups is not None
+    cuts = built.finish.cuts(
+        built.plan.output, choice.mean, bench.truth, bench.groups, bench.weights
+    )
+    return dict(zip((*bench.problem.groups.names, ""), cuts.tolist(), strict=True))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -459,11 +512,13 @@ def _leaderboard(
 
 
 def _reasons(hunt: Hunt, choice: Choice, finish: Finish, plan: ModelPlan) -> list[str]:
-    members = [(a, choice.weights[n]) for n, a in choice.attempts.items()]
+    plain = choice.plain or choice
+    members = [(a, plain.weights[n]) for n, a in plain.attempts.items()]
     metric, problem = hunt.bench.metric, hunt.bench.problem
     scales = {attempt.transform for attempt in hunt.attempts.values()}
     return [
-        why(members, score=choice.score, single=choice.single, metric=metric),
+        why(members, score=plain.score, single=plain.single, metric=metric),
+        *slanted(hunt.spec.mitigate, choice.plain is not None, metric=metric, score=choice.score),
         *engineering(hunt.chosen, used=hunt.recipe == "engineered"),
         *how(finish, plan.output, problem=problem, scales_tried=len(scales) > 1),
     ]

@@ -69,6 +69,14 @@ class SearchSpec(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     fairness: Annotated[
         str, Meta(description="Column whose groups are a second objective; empty: none")
     ] = ""
+    mitigate: Annotated[
+        Literal["", "reweighing", "thresholds", "constrained"],
+        Meta(description="How groups of the fairness column are made more alike; empty: not"),
+    ] = ""
+    parity: Annotated[
+        Literal["demographic_parity", "equal_opportunity", "equalised_odds"],
+        Meta(description="Which rates thresholds or constraints make alike"),
+    ] = "demographic_parity"
     learning_curve: Annotated[
         bool, Meta(description="Whether to measure what more rows would bring")
     ] = False

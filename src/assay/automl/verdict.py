@@ -62,6 +62,18 @@ def engineering(chosen: Chosen | None, *, used: bool) -> list[str]:
     return [f"Engineered features ({names}{tail}) {helped}."]
 
 
+def slanted(method: str, fitted: bool, *, metric: Metric, score: float) -> list[str]:
+    """That the winner was fitted anew so that groups come out more alike."""
+    if not fitted:
+        return []
+    return [
+        (
+            f"It was then fitted anew ({method}), so that groups come out more alike: "
+            f"{metric.title} {number(score)}."
+        )
+    ]
+
+
 def how(finish: Finish, output: Output, *, problem: Problem, scales_tried: bool) -> list[str]:
     """How the mean becomes an answer: scale, calibration, threshold."""
     said = []
@@ -69,7 +81,9 @@ def how(finish: Finish, output: Output, *, problem: Problem, scales_tried: bool)
         said.append(_scale(output.transform, problem.target))
     if problem.task.kind != "regression":
         said.append(_calibration(finish))
-    if finish.costs is not None:
+    if finish.parity is not None:
+        said.append("Each group has a threshold of its own.")
+    elif finish.costs is not None:
         said.append(_costs(finish, output))
     elif finish.cut_by:
         share = float(np.mean(problem.y))

@@ -7,6 +7,7 @@ import typer
 from assay.cli import (
     assess,
     automl,
+    causal,
     data,
     deploy,
     export,
@@ -34,6 +35,7 @@ for room in (
     automl,
     runs,
     assess,
+    causal,
     policy,
     registry,
     deploy,

@@ -78,7 +78,7 @@ def show_assessment(assessment: Assessment) -> None:
                 f.check,
                 f.column,
                 f.evidence,
-                f.measure if f.applies else f"not applicable: {f.reason}",
+                f.measure if f.applies else _why_not(f),
                 f.value,
                 _bounds(f),
                 f.rows,
@@ -90,6 +90,13 @@ def show_assessment(assessment: Assessment) -> None:
     )
     for sentence in assessment.not_examined:
         say(f"Not examined: {sentence}")
+
+
+def _why_not(finding: Finding) -> str:
+    """Why a finding has no value: no answer exists, or it could not be measured."""
+    if finding.reason:
+        return f"not applicable: {finding.reason}"
+    return f"not measured: {finding.details.get('failed', 'no reason was given')}"
 
 
 def _bounds(finding: Finding) -> str:

@@ -137,6 +137,7 @@ def _description(
         "coverage": facts.coverage,
         "interval": facts.interval,
         "threshold": facts.threshold,
+        "cut_by": facts.cut_by,
         "columns": _columns(bundle.contract, facts.inputs, bundle.reference),
         "reasons": _reasons(len(facts.inputs), orders),
         "runtime": _runtime(runtime),

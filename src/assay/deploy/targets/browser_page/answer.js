@@ -30,12 +30,15 @@ function showValue({ value, lower, upper }, { question, coverage }) {
 }
 
 function showClass({ label, probabilities, set }, description) {
-  const { classes, coverage, threshold } = description;
+  const { classes, coverage, threshold, cut_by: cutBy } = description;
   const shown = [
     make("p", { class: "value" }, make("data", { id: "label", value: label, text: label })),
     make("ul", { class: "bars", "aria-label": "Probabilities" }, ...classes.map((name, k) => bar(name, probabilities[k]))),
   ];
-  if (classes.length === 2 && threshold !== 0.5) {
+  if (cutBy?.length) {
+    const depends = `From which probability on ${classes[1]} is the answer depends on ${cutBy.join(" and ")}.`;
+    shown.push(make("p", { class: "quiet", text: depends }));
+  } else if (classes.length === 2 && threshold !== 0.5) {
     const from = `${classes[1]} is the answer from a probability of ${showPercent(threshold)} on.`;
     shown.push(make("p", { class: "quiet", text: from }));
   }
