@@ -52,7 +52,7 @@ def test_a_policy_decides():
 
 def test_a_later_look_must_be_surer():
     first, third = judge(look=1).decision, judge(look=3).decision
-    assert third.look == 3
+    assert judge(look=3).assessment.look == 3
     assert third.outcomes[0].confidence > first.outcomes[0].confidence > 0.95
     assert judge().decision.outcomes[0].confidence == 0.95
     planned = Policy(name="release", rules=POLICY.rules, looks=2)

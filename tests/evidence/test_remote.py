@@ -183,6 +183,12 @@ def test_a_token_comes_from_the_environment_and_is_never_shown(monkeypatch):
     monkeypatch.setenv("MODEL_TOKEN", "open sesame")
     model = RemoteModel(url="http://h", token=token_of("MODEL_TOKEN"))
     assert "sesame" not in repr(model)
+    keyed = RemoteModel(url="http://127.0.0.1:9/score?code=sesame", attempts=1)
+    assert keyed.name == "http://127.0.0.1:9/score"
+    assert "sesame" not in repr(keyed)
+    with pytest.raises(EndpointDown) as caught:
+        keyed.ask(rows())
+    assert "sesame" not in str(caught.value.to_dict())
     with pytest.raises(InputError, match="'OTHER_TOKEN' is not set"):
         token_of("OTHER_TOKEN")
     assert token_of("") == ""

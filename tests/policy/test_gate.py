@@ -202,7 +202,7 @@ def test_a_rule_without_a_number_for_a_limit_is_missing(limit: float | None) -> 
 def test_a_lower_confidence_than_asked_is_missing() -> None:
     (outcome,) = judge(Rule(check="REL001", at_most=1), finding(confidence=0.9)).outcomes
     assert outcome.status == "missing"
-    assert outcome.reason.endswith("was assessed at 0.9 confidence, the policy asks 0.95.")
+    assert outcome.reason.endswith("was assessed at 90 % confidence, the policy asks 95 %.")
 
 
 def test_a_higher_confidence_than_asked_will_do() -> None:
@@ -477,3 +477,4 @@ def test_a_saved_decision_still_opens() -> None:
     decision = Decision.from_json(saved)
     assert decision.allowed
     assert msgspec.json.decode(decision.to_json())["today"] == ""
+    assert decision.outcomes[0].further_rows_by_group == {}

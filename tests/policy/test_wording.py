@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from assay.assess.finding import Finding
 from assay.policy.policy import Rule
-from assay.policy.wording import measured, shown
+from assay.policy.wording import measured, percent, shown
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,11 @@ def test_what_the_record_lacks_is_named() -> None:
     )
     sentence = measured(Rule(check="ACC001", at_least=1), finding, "not met")
     assert sentence.endswith("at least 100 % is asked. Missing: owner, data licence.")
+
+
+@pytest.mark.parametrize(
+    ("confidence", "text"),
+    [(0.95, "95"), (0.96, "96"), (0.995, "99.5"), (0.99983, "99.983"), (0.9, "90"), (1.0, "100")],
+)
+def test_a_confidence_never_reads_as_certainty(confidence: float, text: str) -> None:
+    assert percent(confidence) == text

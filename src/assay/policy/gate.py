@@ -9,21 +9,28 @@ How a rule ends
     lies beyond it. ``undecided``: neither, the data cannot tell. ``not applicable``: the check
     has no answer for this data and says why. ``missing``: there is no finding, or it is not
     good enough to judge by. ``waived``: a named person set the rule aside, until a day.
+
+How often one may try
+    Each model that is judged on the same held-out rows is a look at them, and a later look
+    must be surer than an earlier one; `assay.policy.looks` says how much.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
-from msgspec import structs
+from msgspec import field, structs
 
 from assay.assess.finding import Assessment, Finding
 from assay.errors import InputError
+from assay.policy.looks import confidence_at, share_at
+from assay.policy.outlook import further_rows, further_rows_by_group, outlook
 from assay.policy.policy import Policy, Rule, Treatment, Waiver
-from assay.policy.wording import measured, shown
+from assay.policy.wording import measured, percent
 from assay.records import Record
 
 Status = Literal["met", "not met", "undecided", "not applicable", "waived", "missing"]
@@ -31,6 +38,9 @@ Effect = Literal["passes", "blocks", "needs acceptance"]
 
 PRECEDENCE = ("held-out", "table", "record", "cross-fitted")
 """Which evidence counts where a rule names none: the model itself before the procedure."""
+
+_LOOKED_AT = ("held-out", "cross-fitted")
+"""Evidence of rows that are scored by each model anew."""
 
 _EFFECTS: dict[Treatment, Effect] = {
     "block": "blocks",
@@ -63,6 +73,9 @@ class Outcome(Record, frozen=True, kw_only=True):
     because: str
     """Why the policy sets this limit."""
     waived_by: str
+    further_rows_by_group: dict[str, int] = field(default_factory=dict)
+    """About how many further rows of which group would settle it, where groups stand in the
+    way: fewer in all, if they can be gathered there."""
 
     @property
     def key(self) -> str:
@@ -103,6 +116,28 @@ class _Verdict(NamedTuple):
     status: Status
     reason: str
     further_rows: int | None = None
+    further_rows_by_group: Mapping[str, int] = MappingProxyType({})
+
+
+class _Look(NamedTuple):
+    """Which look at the held-out rows it is, and how many the policy plans."""
+
+    number: int
+    planned: int | None
+
+    def confidence(self, rule: Rule, finding: Finding) -> float:
+        """What a finding must have been assessed at."""
+        if finding.evidence not in _LOOKED_AT:
+            return rule.confidence
+        return confidence_at(rule.confidence, self.number, self.planned)
+
+    def spent(self, finding: Finding) -> bool:
+        """Whether nothing is left to spend on this look."""
+        return (
+            finding.evidence in _LOOKED_AT
+            and self.number > 0
+            and not share_at(self.number, self.planned)
+        )
 
 
 def decide(policy: Policy, assessment: Assessment, *, today: str) -> Decision:
@@ -117,7 +152,9 @@ def decide(policy: Policy, assessment: Assessment, *, today: str) -> Decision:
     policy : Policy
         The rules, limits and waivers.
     assessment : Assessment
-        The findings about one model.
+        The findings about one model, and which look at the held-out rows they are. What was
+        assessed at less than `assay.policy.looks.confidence_at` asks of that look is missing;
+        where looks were not counted, every rule's own confidence will do.
     today : str
         The day to decide for, ``YYYY-MM-DD``; a waiver holds through its last day.
 
@@ -146,13 +183,17 @@ def decide(policy: Policy, assessment: Assessment, *, today: str) -> Decision:
 the limit is 0.6 (51 held-out rows).
     """
     day = _day(today)
+    look = _Look(assessment.look, policy.looks)
     outcomes = tuple(
         _set_aside(outcome, policy.waivers, day)
         for rule in policy.rules
-        for outcome in _judge(rule, assessment.findings)
+        for outcome in _judge(rule, assessment.findings, look)
     )
     return Decision(
-        policy=policy.digest, assessment=assessment.digest, outcomes=outcomes, today=day
+        policy=policy.digest,
+        assessment=assessment.digest,
+        outcomes=outcomes,
+        today=day,
     )
 
 
@@ -165,13 +206,14 @@ def _day(today: str) -> str:
         ) from None
 
 
-def _judge(rule: Rule, findings: Iterable[Finding]) -> tuple[Outcome, ...]:
+def _judge(rule: Rule, findings: Iterable[Finding], look: _Look) -> tuple[Outcome, ...]:
     """One outcome for each column that the rule speaks of; one that is missing if none."""
     columns = _evidence(rule, findings)
     if not columns:
         return (_outcome(rule, None, _Verdict("missing", _absent(rule))),)
     return tuple(
-        _outcome(rule, found[0], _verdict(rule, found)) for _, found in sorted(columns.items())
+        _outcome(rule, found[0], _verdict(rule, found, look))
+        for _, found in sorted(columns.items())
     )
 
 
@@ -204,23 +246,23 @@ def _absent(rule: Rule) -> str:
     return f"The assessment holds no finding of {rule.check}{column}{evidence}."
 
 
-def _verdict(rule: Rule, found: Sequence[Finding]) -> _Verdict:
+def _verdict(rule: Rule, found: Sequence[Finding], look: _Look) -> _Verdict:
     """Judge the evidence for one column, and say why in one sentence."""
     finding = found[0]
     if len(found) > 1:
         return _Verdict("missing", f"{len(found)} findings claim to be {finding.key}.")
     if finding.value is None and finding.reason:
         return _Verdict("not applicable", f"Not applicable: {finding.reason}")
-    flaw = _flaw(rule, finding)
+    flaw = _flaw(rule, finding) or _unsure(rule, finding, look)
     if flaw:
         return _Verdict("missing", flaw)
     status = _compare(rule, finding)
     if status != "undecided":
         return _Verdict(status, measured(rule, finding, status))
-    further = _further_rows(rule, finding)
-    return _Verdict(
-        status, measured(rule, finding, status) + _outlook(rule, finding, further), further
-    )
+    further = further_rows(rule, finding)
+    groups = further_rows_by_group(rule, finding) if further is not None else {}
+    reason = measured(rule, finding, status) + outlook(rule, finding, further, groups)
+    return _Verdict(status, reason, further, groups)
 
 
 def _flaw(rule: Rule, finding: Finding) -> str:
@@ -233,12 +275,26 @@ def _flaw(rule: Rule, finding: Finding) -> str:
         return f"{finding.key} has no value with two bounds that are numbers."
     if finding.lower is not None and finding.upper is not None and finding.lower > finding.upper:
         return f"The bounds of {finding.key} contradict each other."
-    if finding.evidence != "record" and finding.confidence < rule.confidence:
-        return (
-            f"{finding.key} was assessed at {shown(finding.confidence)} confidence, "
-            f"the policy asks {shown(rule.confidence)}."
-        )
     return ""
+
+
+def _unsure(rule: Rule, finding: Finding, look: _Look) -> str:
+    """Why a finding is not sure enough at this look, or nothing."""
+    if look.spent(finding):
+        return (
+            f"The policy plans {look.planned} {'look' if look.planned == 1 else 'looks'} at the "
+            f"held-out rows, and this is look {look.number}: new rows are needed."
+        )
+    asked = look.confidence(rule, finding)
+    if finding.evidence == "record" or finding.confidence >= asked:
+        return ""
+    said = (
+        f"{finding.key} was assessed at {percent(finding.confidence)} % confidence, "
+        f"the policy asks {percent(rule.confidence)} %"
+    )
+    if asked > rule.confidence:
+        said += f", which at look {look.number} of these rows takes {percent(asked)} %"
+    return said + "."
 
 
 def _compare(rule: Rule, finding: Finding) -> Literal["met", "not met", "undecided"]:
@@ -249,39 +305,6 @@ def _compare(rule: Rule, finding: Finding) -> Literal["met", "not met", "undecid
     if lower > at_most or upper < at_least:
         return "not met"
     return "met" if at_least <= lower and upper <= at_most else "undecided"
-
-
-def _further_rows(rule: Rule, finding: Finding) -> int | None:
-    """Rows to add so that the bound reaches the limit, if the value stays where it is.
-
-    The half-width of a bound shrinks with the square root of the rows, so ``rows`` become
-    ``rows * (half_width / distance) ** 2``, with the distance from the value to the limit.
-    """
-    value = finding.value or 0.0
-    sides = []
-    if rule.at_most is not None:
-        sides.append(((finding.upper or 0.0) - value, rule.at_most - value))
-    if rule.at_least is not None:
-        sides.append((value - (finding.lower or 0.0), value - rule.at_least))
-    if finding.rows <= 0 or any(distance <= 0 for _, distance in sides):
-        return None
-    try:
-        needed = max(finding.rows * (width / distance) ** 2 for width, distance in sides)
-        # Rounding in the last place must not cost a row.
-        return max(1, math.ceil(needed * (1 - 1e-12) - finding.rows))
-    except OverflowError:
-        return None
-
-
-def _outlook(rule: Rule, finding: Finding, further: int | None) -> str:
-    """What more rows would bring."""
-    if further is not None:
-        return f" About {shown(further)} further rows would settle it, if the value stays."
-    value = finding.value or 0.0
-    beyond = (rule.at_most is not None and value >= rule.at_most) or (
-        rule.at_least is not None and value <= rule.at_least
-    )
-    return " More rows are likelier to show a violation." if beyond else ""
 
 
 def _outcome(rule: Rule, finding: Finding | None, verdict: _Verdict) -> Outcome:
@@ -300,6 +323,7 @@ def _outcome(rule: Rule, finding: Finding | None, verdict: _Verdict) -> Outcome:
         rows=finding.rows if finding else 0,
         reason=verdict.reason,
         further_rows=verdict.further_rows,
+        further_rows_by_group=dict(verdict.further_rows_by_group),
         effect=_effect(rule, verdict.status),
         because=rule.because,
         waived_by="",

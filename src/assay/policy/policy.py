@@ -78,6 +78,13 @@ class Policy(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     approvals: Annotated[
         Approvals, Meta(description="Who must say yes before the hallmark is struck")
     ] = Approvals()
+    looks: Annotated[
+        Annotated[int, Meta(ge=1)] | None,
+        Meta(
+            description="How many models may be judged on the same held-out rows, each at a part "
+            "of the confidence; unless said any number, most of it on the first"
+        ),
+    ] = None
 
 
 def read_policy(folder: Path) -> Policy:

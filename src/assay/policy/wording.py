@@ -80,6 +80,22 @@ def shown(number: float, *, digits: int = 3) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def percent(confidence: float) -> str:
+    """A confidence in per cent, with digits enough to tell it from certainty.
+
+    Examples
+    --------
+    >>> percent(0.95), percent(0.995), percent(0.9999167)
+    ('95', '99.5', '99.9917')
+    """
+    rest = 100 * (1 - confidence)
+    if rest <= 0:
+        return "100"
+    places = max(0, 1 - math.floor(math.log10(rest)))
+    text = f"{100 * confidence:.{places}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
 def _digits(*numbers: float) -> int:
     """Fewest digits, from three, that show different numbers as different."""
     distinct = set(numbers)
@@ -91,12 +107,12 @@ def _digits(*numbers: float) -> int:
 
 def _bound(rule: Rule, finding: Finding, status: str, lower: str, upper: str) -> str:
     """The bound that the verdict rests on; each bound holds alone at its confidence."""
-    percent = shown(100 * finding.confidence)
+    sure = percent(finding.confidence)
     if status == "undecided":
-        return f"its {percent} % bounds are {lower} and {upper}"
+        return f"its {sure} % bounds are {lower} and {upper}"
     if status == "not met":
         above = rule.at_most is not None and (finding.lower or 0.0) > rule.at_most
-        return f"with {percent} % confidence {f'at least {lower}' if above else f'at most {upper}'}"
+        return f"with {sure} % confidence {f'at least {lower}' if above else f'at most {upper}'}"
     sides = [f"at least {lower}"] if rule.at_least is not None else []
     sides += [f"at most {upper}"] if rule.at_most is not None else []
-    return f"with {percent} % confidence {' and '.join(sides)}"
+    return f"with {sure} % confidence {' and '.join(sides)}"

@@ -10,7 +10,7 @@ from assay.assess.finding import Finding
 from assay.records import Record
 from assay.report import analysis_charts, charts
 from assay.report.analysis_charts import Along, Cell
-from assay.report.charts import Bar
+from assay.report.charts import LONGEST_LABEL, Bar
 from assay.report.picture import Picture, with_unit
 from assay.report.wording import SHARES, between, count, counted, quantity, share
 
@@ -74,7 +74,7 @@ def draw_tree(nodes: tuple[TreeNode, ...], finding: Finding, unit: str) -> tuple
             f"{worst.path}, {quantity(worst.error, error_unit)} on {counted(worst.rows, 'row')}. "
             f"{counted(confirmed, 'leaf', 'leaves')} beyond chance.",
             chart=charts.interval_dots(
-                [Bar(n.path, n.error, n.lower, n.upper, n.rows) for n in leaves],
+                [Bar(_end(n.path), n.error, n.lower, n.upper, n.rows) for n in leaves],
                 measure=with_unit("Error", error_unit),
                 share=error_unit in SHARES,
             ),
@@ -92,6 +92,11 @@ def draw_tree(nodes: tuple[TreeNode, ...], finding: Finding, unit: str) -> tuple
             ),
         ),
     )
+
+
+def _end(path: str) -> str:
+    """The end of a chain of conditions, which is what tells leaves apart."""
+    return path if len(path) <= LONGEST_LABEL else f"…{path[1 - LONGEST_LABEL :]}"
 
 
 def _error_unit(nodes: list[TreeNode], unit: str) -> str:

@@ -6,7 +6,7 @@ today and in ten years.
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Protocol, Self
 
 import msgspec
 
@@ -80,6 +80,25 @@ class LedgerPosition(Record, frozen=True, kw_only=True):
     hash: str
 
 
+class Judgement(Protocol):
+    """Findings and how the rules ended: what rules and principles are printed from.
+
+    A `Dossier` is one; so is what is known of a model that was made elsewhere.
+    """
+
+    @property
+    def assessment(self) -> Assessment:
+        """All findings."""
+
+    @property
+    def decision(self) -> Decision:
+        """Every rule's outcome."""
+
+    @property
+    def approvals(self) -> tuple[Approval, ...]:
+        """Who said yes."""
+
+
 class Dossier(Record, frozen=True, kw_only=True):
     """All evidence about one run of one question.
 
@@ -119,11 +138,18 @@ class Dossier(Record, frozen=True, kw_only=True):
 
     def finding(self, check: str, column: str = "", evidence: str = "") -> Finding | None:
         """The first finding of a check, for a column and a kind of evidence where given."""
-        for found in self.assessment.findings:
-            if (
-                found.check == check
-                and column in ("", found.column)
-                and evidence in ("", found.evidence)
-            ):
-                return found
-        return None
+        return first_finding(self.assessment, check, column, evidence)
+
+
+def first_finding(
+    assessment: Assessment, check: str, column: str = "", evidence: str = ""
+) -> Finding | None:
+    """The first finding of a check, for a column and a kind of evidence where given."""
+    for found in assessment.findings:
+        if (
+            found.check == check
+            and column in ("", found.column)
+            and evidence in ("", found.evidence)
+        ):
+            return found
+    return None

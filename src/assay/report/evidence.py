@@ -7,7 +7,7 @@ from typing import Any
 
 from assay.assess.finding import Finding
 from assay.policy.gate import PRECEDENCE, Decision
-from assay.report.dossier import Dossier
+from assay.report.dossier import Judgement
 from assay.report.tally import Tally, tallies
 from assay.report.wording import (
     EVIDENCE,
@@ -50,9 +50,9 @@ class PrincipleView:
     """Check and reason of the others; those that say the same are told once."""
 
 
-def principles(dossier: Dossier) -> tuple[PrincipleView, ...]:
+def principles(judged: Judgement) -> tuple[PrincipleView, ...]:
     """The six principles in order, each with its findings; none is left out."""
-    return tuple(_principle(key, title, dossier) for key, title in PRINCIPLES.items())
+    return tuple(_principle(key, title, judged) for key, title in PRINCIPLES.items())
 
 
 def measured(finding: Finding) -> str:
@@ -105,9 +105,9 @@ def _noted(value: Any) -> str:
     return ""
 
 
-def _principle(key: str, title: str, dossier: Dossier) -> PrincipleView:
-    found = [f for f in dossier.assessment.findings if f.principle == key]
-    held = [o for o in dossier.decision.outcomes if o.principle == key]
+def _principle(key: str, title: str, judged: Judgement) -> PrincipleView:
+    found = [f for f in judged.assessment.findings if f.principle == key]
+    held = [o for o in judged.decision.outcomes if o.principle == key]
     applies = sum(f.applies for f in found)
     if not found:
         summary = "Evidence missing: no check spoke of this principle."
@@ -124,7 +124,7 @@ def _principle(key: str, title: str, dossier: Dossier) -> PrincipleView:
         key=key,
         title=title,
         summary=summary,
-        findings=_findings([f for f in found if f.applies], dossier.decision),
+        findings=_findings([f for f in found if f.applies], judged.decision),
         inapplicable=_inapplicable([f for f in found if not f.applies]),
     )
 
@@ -133,13 +133,18 @@ def _inapplicable(found: list[Finding]) -> tuple[tuple[str, str], ...]:
     """Checks without an answer: title, code and columns, with the reason."""
     columns: dict[tuple[str, str, str], list[str]] = {}
     for f in found:
-        known = columns.setdefault((f.title, f.check, f.reason), [])
+        known = columns.setdefault((f.title, f.check, f.reason or _failure(f)), [])
         if f.column and f.column not in known:
             known.append(f.column)
     return tuple(
         (f"{title} ({check}{f'; {listed(names)}' if names else ''})", sentence(reason))
         for (title, check, reason), names in columns.items()
     )
+
+
+def _failure(finding: Finding) -> str:
+    """Why a finding that should have a value has none."""
+    return f"not measured: {finding.details.get('failed', 'no reason was given')}"
 
 
 def _findings(found: list[Finding], decision: Decision) -> tuple[FindingView, ...]:

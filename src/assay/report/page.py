@@ -48,14 +48,14 @@ def render_html(dossier: Dossier) -> str:
     str
         A whole HTML document. The same dossier gives the same text.
     """
-    return _environment().get_template("page.html").render(_context(dossier))
+    return page_environment().get_template("page.html").render(_context(dossier))
 
 
 def _context(dossier: Dossier) -> dict[str, Any]:
     unit = dossier.question.unit
     return {
         "d": dossier,
-        "css": _resource("page.css"),
+        "css": page_resource("page.css"),
         "stamp": stamp(dossier),
         "verdict": verdict(dossier),
         "success": success(dossier),
@@ -72,11 +72,12 @@ def _context(dossier: Dossier) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1)
-def _environment() -> Environment:
+def page_environment() -> Environment:
+    """What renders the templates of pages."""
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 
     environment = Environment(
-        loader=FunctionLoader(_resource),
+        loader=FunctionLoader(page_resource),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -104,5 +105,6 @@ def _inline(picture: Picture) -> Any:
     return opening + Markup(picture.svg.removeprefix("<svg"))  # noqa: S704 - drawn by charts.py
 
 
-def _resource(name: str) -> str:
+def page_resource(name: str) -> str:
+    """A template, or the style sheet."""
     return (files("assay.report") / "templates" / name).read_text(encoding="utf-8")

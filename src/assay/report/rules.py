@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from assay.policy.gate import Outcome
-from assay.report.dossier import Dossier
+from assay.report.dossier import Judgement, first_finding
 from assay.report.evidence import source
 from assay.report.strip import bound_strip
 from assay.report.wording import (
@@ -41,11 +41,11 @@ class RuleView:
     strip_text: str
 
 
-def rules(dossier: Dossier) -> tuple[RuleView, ...]:
+def rules(judged: Judgement) -> tuple[RuleView, ...]:
     """Every rule, what blocks first."""
     rank = {"blocks": 0, "needs acceptance": 1, "passes": 2}
-    ordered = sorted(dossier.decision.outcomes, key=lambda o: rank.get(o.effect, 3))
-    return tuple(_rule(outcome, dossier) for outcome in ordered)
+    ordered = sorted(judged.decision.outcomes, key=lambda o: rank.get(o.effect, 3))
+    return tuple(_rule(outcome, judged) for outcome in ordered)
 
 
 class Limits(NamedTuple):
@@ -82,8 +82,8 @@ def limit_words(allowed: Limits, unit: str) -> str:
     return "" if allowed.at_least is None else f"at least {quantity(allowed.at_least, unit)}"
 
 
-def _rule(outcome: Outcome, dossier: Dossier) -> RuleView:
-    found = dossier.finding(outcome.check, outcome.column, outcome.evidence)
+def _rule(outcome: Outcome, judged: Judgement) -> RuleView:
+    found = first_finding(judged.assessment, outcome.check, outcome.column, outcome.evidence)
     unit = found.unit if found else ""
     allowed = limits(outcome.limit)
     limit = limit_words(allowed, unit)
@@ -112,19 +112,19 @@ def _rule(outcome: Outcome, dossier: Dossier) -> RuleView:
         bounds=ends,
         source=source(outcome.evidence, outcome.rows),
         because=sentence(outcome.because),
-        consequence=_consequence(outcome, dossier),
+        consequence=_consequence(outcome, judged),
         strip=strip,
         strip_text=strip_text,
     )
 
 
-def _consequence(outcome: Outcome, dossier: Dossier) -> str:
+def _consequence(outcome: Outcome, judged: Judgement) -> str:
     """What the status does to the release, in words."""
     if outcome.effect == "blocks":
         return "This blocks the release."
     if outcome.effect != "needs acceptance":
         return ""
-    accepted = [a.by for a in dossier.approvals if outcome.key in a.accepted]
+    accepted = [a.by for a in judged.approvals if outcome.key in a.accepted]
     if accepted:
         return f"Accepted by name by {listed(accepted)}."
     return f"An approver must accept this by name: {outcome.key}."

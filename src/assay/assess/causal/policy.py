@@ -148,8 +148,15 @@ def _best_tree(answers: Bool, benefit: Float64) -> _Tree:
     yes, yes_rows = np.diag(sums), np.diag(rows)
     worth = NOTHING * float(np.abs(benefit).sum())
     sides = (
-        _side(sums, rows, yes, yes_rows, least, worth),
-        _side(yes - sums, yes_rows - rows, total - yes, all_rows - yes_rows, least, worth),
+        _side(sums, rows, yes, yes_rows, least=least, worth=worth),
+        _side(
+            yes - sums,
+            yes_rows - rows,
+            total - yes,
+            all_rows - yes_rows,
+            least=least,
+            worth=worth,
+        ),
     )
     whole = np.where(
         (yes_rows >= least) & (all_rows - yes_rows >= least),
@@ -168,6 +175,7 @@ def _side(
     rows: Float64,
     own: Float64,
     own_rows: Float64,
+    *,
     least: float,
     worth: float,
 ) -> tuple[Float64, Int64]:

