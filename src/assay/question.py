@@ -175,6 +175,10 @@ class Budget(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Literal["demographic_parity", "equal_opportunity", "equalised_odds"],
         Meta(description="Which rates thresholds or constraints make alike"),
     ] = "demographic_parity"
+    epsilon: Annotated[
+        Annotated[float, Meta(gt=0)] | None,
+        Meta(description="Train under differential privacy with this epsilon; empty: do not"),
+    ] = None
     learning_curve: Annotated[bool, Meta(description="Measure what more rows would bring")] = False
     warm_start: Annotated[
         bool, Meta(description="Begin with what won in the latest finished run")

@@ -231,6 +231,7 @@ def _spec(question: Question, threads: int) -> SearchSpec:
         max_row_ms=budget.max_row_ms,
         fairness=budget.fairness,
         mitigate=budget.mitigate,
+        epsilon=budget.epsilon,
         parity=budget.parity,
         learning_curve=budget.learning_curve,
         costs=question.costs,

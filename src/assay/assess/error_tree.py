@@ -19,13 +19,13 @@ from assay.assess.fairness.group_check import (
     LARGEST,
     means_of,
     of_weights,
+    rates_of,
     ratio_to_all,
 )
 from assay.assess.finding import Evidence, Finding, GroupValue, Principle
 from assay.assess.levels import Levels, levels_of
 from assay.assess.losses import row_loss, wrong
 from assay.assess.reliability import require_rows
-from assay.assess.slices import exact_rates_of
 from assay.assess.statistics import (
     Bounds,
     Float64,
@@ -98,7 +98,7 @@ class ErrorTree(BaseCheck):
 
         def against_all(confidence: float) -> Bounds:
             return ratio_to_all(
-                seen, codes, share, confidence, means_of if regression else exact_rates_of
+                seen, codes, share, confidence, means_of if regression else rates_of
             )
 
         bounds = against_all(self.confidence)

@@ -13,7 +13,7 @@ from assay.assess.check import BaseCheck
 from assay.assess.finding import Evidence, Finding, Principle
 from assay.assess.losses import loss_name, row_loss
 from assay.assess.reliability import require_rows
-from assay.assess.statistics import Bool, auc, difference, wilson
+from assay.assess.statistics import Bool, auc, clopper_pearson, difference
 from assay.assess.subject import Answered, Scored, Subject, canonical_order, sample_of
 from assay.errors import NotApplicable
 
@@ -107,15 +107,15 @@ class MemorisedRows(BaseCheck):
         limit = self._limit(subject, rows)
         exact, by_chance = (_near(subject, r, limit) for r in (rows, subject.held_out))
         bounds = difference(
-            wilson(exact.sum(), exact.size, self.confidence),
-            wilson(by_chance.sum(), by_chance.size, self.confidence),
+            clopper_pearson(exact.sum(), exact.size, self.confidence),
+            clopper_pearson(by_chance.sum(), by_chance.size, self.confidence),
         )
         return self.finding(
             bounds,
             measure="share of near-exact answers among training rows beyond that among new rows",
             method="An answer is near-exact within 1 % of the target's interquartile range, or "
-            "of probability 1. A model that learned gives as many on new rows. Newcombe's "
-            "bounds (1998).",
+            "of probability 1. A model that learned gives as many on new rows. Exact bounds of "
+            "each share (Clopper and Pearson 1934), squared and added (Zou and Donner 2008).",
             rows=by_chance.size,
             unit="share",
             details={

@@ -14,7 +14,7 @@ from typing import ClassVar
 import numpy as np
 
 from assay.assess.check import BaseCheck
-from assay.assess.fairness.group_check import LARGEST, means_of, ratio_to_all
+from assay.assess.fairness.group_check import LARGEST, means_of, rates_of, ratio_to_all
 from assay.assess.finding import Finding, GroupValue, Principle
 from assay.assess.groups import MISSING
 from assay.assess.levels import Levels, levels_of
@@ -25,7 +25,6 @@ from assay.assess.statistics import (
     Bounds,
     Float64,
     Int64,
-    clopper_pearson,
     greater_p,
     group_moments,
     holm,
@@ -223,20 +222,7 @@ def _overlap(a: Bool, b: Bool) -> float:
 def _slice_ratio(loss: Float64, member: Bool, confidence: float, *, regression: bool) -> Bounds:
     codes = np.where(member, 0, -1)
     share = np.array([member.mean()])
-    return ratio_to_all(loss, codes, share, confidence, means_of if regression else exact_rates_of)[
-        0
-    ]
-
-
-def exact_rates_of(
-    loss: Float64, codes: Int64, groups: int, confidence: float
-) -> tuple[Bounds, Bounds]:
-    """Exact bounds of error rates within and outside each group: slices are small."""
-    within = codes >= 0
-    rows = np.bincount(codes[within], minlength=groups)
-    errors = np.bincount(codes[within], loss[within], groups)
-    inside = clopper_pearson(errors, rows, confidence)
-    return inside, clopper_pearson(loss.sum() - errors, loss.size - rows, confidence)
+    return ratio_to_all(loss, codes, share, confidence, means_of if regression else rates_of)[0]
 
 
 def _p(loss: Float64, member: Bool) -> float:

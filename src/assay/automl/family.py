@@ -110,6 +110,8 @@ class Family(Protocol):
         rounds or trees. Without it a fit that takes too long is called off.
     ``joint = True``
         One model answers for all classes, so that its cost hardly grows with their number.
+    ``by_request = True``
+        It is not tried unless it is named.
     ``most_rows = 20_000``
         It is not tried on more rows than these.
     """
@@ -174,7 +176,9 @@ def find_families(names: tuple[str, ...] = ()) -> dict[str, Family | Exception]:
     found: dict[str, Family | Exception] = {}
     for name in names or known:
         try:
-            found[name] = load_plugin(FAMILIES, name, kind="model family")()
+            family = load_plugin(FAMILIES, name, kind="model family")()
+            if names or not getattr(family, "by_request", False):
+                found[name] = family
         except Exception as error:  # a broken plug-in must not end the search
             found[name] = error
     return dict(sorted(found.items(), key=lambda item: _place(item[1])))

@@ -48,6 +48,20 @@ class Trial(Record, frozen=True, kw_only=True):
     """Whether no other trial is better in both score and gap."""
 
 
+class Privacy(Record, frozen=True, kw_only=True):
+    """What the training promised about each row: differential privacy."""
+
+    epsilon: float
+    """Over all fits that a row took part in."""
+    delta: float
+    fits: int
+    """Fits that a row took part in, at most."""
+    epsilon_of_fit: float
+    mechanism: str
+    covers: str
+    """What was made under the promise, and what was not."""
+
+
 class Contribution(Record, frozen=True, kw_only=True):
     """What one feature brought."""
 
@@ -149,6 +163,8 @@ class Leaderboard(Record, frozen=True, kw_only=True):
     """What was sampled, limited or left out."""
     mitigation: Mitigation | None = None
     """How groups were made more alike, where that was asked for."""
+    privacy: Privacy | None = None
+    """What the training promised about each row, where that was asked for."""
 
     @property
     def chosen(self) -> tuple[Trial, ...]:

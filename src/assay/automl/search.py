@@ -34,6 +34,7 @@ from assay.automl.comparison import compare
 from assay.automl.contributions import contributions
 from assay.automl.curve import learning_curve
 from assay.automl.fairness import GAP_OF, on_front
+from assay.automl.families.private import PrivateLinear
 from assay.automl.family import Family, Loss, find_families
 from assay.automl.fitting import FoldFit, shown
 from assay.automl.hunt import Hunt
@@ -41,6 +42,7 @@ from assay.automl.journal import Journal
 from assay.automl.leaderboard import Contribution, CurvePoint, Leaderboard, Trial
 from assay.automl.metrics import Metric, cost_matrix, find_metric
 from assay.automl.mitigation import check_mitigation, mitigate
+from assay.automl.privacy import private_family, promised
 from assay.automl.problem import Problem, Rows, pose
 from assay.automl.spec import SearchSpec
 from assay.automl.verdict import engineering, how, slanted, why
@@ -174,6 +176,8 @@ def search(
     InvalidTable
         The rows cannot carry the question.
     """
+    if spec.epsilon is not None:
+        spec = msgspec.structs.replace(spec, max_trials=1)  # another trial would cost epsilon too
     started = Clock(spec.budget_s, bounds=spec.max_trials is None)
     news = progress or Silent()
     kept, sampled = _affordable_rows(frame, np.asarray(folds), spec, len(contract.features))
@@ -193,6 +197,9 @@ def search(
     check_mitigation(spec, problem)
     problem, judged = _affordable_folds(problem, spec)
     problem = replace(problem, task=replace(problem.task, losses=_losses(metric, problem)))
+    promise = promised(spec, problem)
+    if promise is not None:
+        families = {PrivateLinear.name: private_family(promise)}
     with (
         _quiet(),
         open_workers(_where(spec), slots=_slots(spec), preload=_preloaded(named)) as workers,
@@ -218,6 +225,7 @@ def search(
         note for note in (SPLIT_NOTE, sampled, judged, left_out, *_told(hunt, choice)) if note
     )
     board = _leaderboard(hunt, choice, built, extra, notes)
+    board = msgspec.structs.replace(board, privacy=promise)
     if spec.mitigate:
         board = _with_mitigation(board, choice, built, answer, bench)
     news.update(1.0, board.why)
@@ -451,7 +459,7 @@ def _learned(hunt: Hunt, choice: Choice, bench: Bench, spec: SearchSpec) -> _Lea
     spare = clock.budget_s - clock.spent_s if clock.bounds else 600.0
     brought: tuple[Contribution, ...] = ()
     missing = []
-    if spare > choice.single.fit_s:
+    if spare > choice.single.fit_s and spec.epsilon is None:
         brought = contributions(choice.single, bench, seconds=spare)
     if not brought:
         missing.append("What each column brought was not measured: the budget was spent.")

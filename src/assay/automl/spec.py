@@ -77,6 +77,10 @@ class SearchSpec(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Literal["demographic_parity", "equal_opportunity", "equalised_odds"],
         Meta(description="Which rates thresholds or constraints make alike"),
     ] = "demographic_parity"
+    epsilon: Annotated[
+        Annotated[float, Meta(gt=0)] | None,
+        Meta(description="Differential privacy of the training; empty: no promise"),
+    ] = None
     learning_curve: Annotated[
         bool, Meta(description="Whether to measure what more rows would bring")
     ] = False

@@ -292,6 +292,7 @@ def _record(bench: Bench, searched: Searched) -> Mapping[str, Any]:
         "components": msgspec.to_builtins(installed_components()),
         **_approvals(bench, searched.graph),
         **_reproduced(bench, searched.graph),
+        **_promise(bench, searched),
     }
 
 
@@ -316,3 +317,11 @@ def _reproduced(bench: Bench, graph: str) -> dict[str, Any]:
     entries = bench.store.ledger.entries(bench.project)
     made = [e for e in entries if e.action == "model reproduced" and e.subject == graph]
     return {"reproduced": made[-1].body["reproduced"]} if made else {}
+
+
+def _promise(bench: Bench, searched: Searched) -> dict[str, Any]:
+    """What the training promised about each row, where it did."""
+    from assay.automl.leaderboard import Leaderboard
+
+    promise = bench.load(Leaderboard, searched.leaderboard).privacy
+    return {} if promise is None else {"differential_privacy": msgspec.to_builtins(promise)}

@@ -63,7 +63,7 @@ class GroupErrorRatio(GroupCheck):
             method=LARGEST.format(tests=tests, what="ratios of a group's error to that of all rows")
             + "Each ratio comes from the group against the rest (MOVER-R, Donner and Zou 2012), "
             f"from {'means' if subject.kind == 'regression' else 'rates'} with "
-            f"{'skewness-corrected' if subject.kind == 'regression' else 'Wilson'} bounds."
+            f"{'skewness-corrected' if subject.kind == 'regression' else 'exact'} bounds."
             + of_weights(scored, used=False),
             rows=scored.rows,
             groups=groups.table(against_all(self.confidence)),

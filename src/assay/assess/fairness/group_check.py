@@ -16,13 +16,13 @@ from assay.assess.statistics import (
     Float64,
     Int64,
     Moments,
+    clopper_pearson,
     group_moments,
     largest,
     mean_bounds,
     ratio,
     rest_moments,
     weighted_moments,
-    wilson,
 )
 from assay.assess.subject import Scored, Subject
 
@@ -78,12 +78,13 @@ def means_of(
 def rates_of(
     values: Float64, codes: Int64, groups: int, confidence: float
 ) -> tuple[Bounds, Bounds]:
-    """Bounds of rates of 0/1 values within and outside each group."""
+    """Exact bounds of rates of 0/1 values within and outside each group."""
     within = codes >= 0
     rows = np.bincount(codes[within], minlength=groups)
     events = np.bincount(codes[within], values[within], groups)
     rest = np.maximum(values.size - rows, 1)
-    return wilson(events, rows, confidence), wilson(values.sum() - events, rest, confidence)
+    inside = clopper_pearson(events, rows, confidence)
+    return inside, clopper_pearson(values.sum() - events, rest, confidence)
 
 
 def ratio_to_all(

@@ -16,9 +16,9 @@ from assay.assess.statistics import (
     Bounds,
     Float64,
     Moments,
+    clopper_pearson,
     mean_bounds,
     weighted_moments,
-    wilson,
 )
 from assay.assess.subject import Scored, Subject
 from assay.errors import NotApplicable
@@ -50,7 +50,7 @@ class GeneralisedEntropy(BaseCheck):
             measure="generalised entropy (index 2) of the benefit from errors",
             method="Half the squared coefficient of variation of answered minus true plus 1 "
             "(Speicher and others 2018). Each bound is the wider of two: the delta method with "
-            "Hall's correction for skewness (1992), and Wilson's bounds of the rates of missed "
+            "Hall's correction for skewness (1992), and exact bounds of the rates of missed "
             "positives and false alarms, squared and added (MOVER, Zou and Donner 2008)."
             + of_weights(scored, used=True),
             rows=scored.rows,
@@ -89,7 +89,7 @@ def entropy_bounds(benefit: Float64, weight: Float64, confidence: float) -> Boun
     rows = total**2 / np.sum(weight**2)
     missed, alarms = (np.sum(weight[benefit == b]) / total for b in (0, 2))
     value = entropy(missed, alarms)
-    m, a = wilson(missed * rows, rows, confidence), wilson(alarms * rows, rows, confidence)
+    m, a = (clopper_pearson(part * rows, rows, confidence) for part in (missed, alarms))
     peak = np.clip((1 - missed) / 3, a.lower, a.upper)
     up = (entropy(m.upper, alarms) - value, entropy(missed, peak) - value)
     ends = np.minimum(entropy(missed, a.lower), entropy(missed, a.upper))

@@ -21,10 +21,10 @@ from assay.assess.statistics import (
     Float64,
     Int64,
     Moments,
+    clopper_pearson,
     difference,
     group_moments,
     mean_bounds,
-    wilson,
 )
 from assay.assess.subject import Scored, Subject
 from assay.errors import NotApplicable
@@ -116,7 +116,11 @@ class Multicalibration(BaseCheck):
             measure="largest mean of true minus forecast in a group and level of the forecast"
             + (", as a share of the mean true value" if regression else ""),
             method=LARGEST.format(tests=2 * tests, what="signed means (Hebert-Johnson et al. 2018)")
-            + (SKEWED if regression else "Wilson's bounds of the observed rate (1927).")
+            + (
+                SKEWED
+                if regression
+                else "Clopper and Pearson's exact bounds of the observed rate (1934)."
+            )
             + " Groups are shown with their sign: above 0 the forecast is too low."
             + of_weights(scored, used=False),
             rows=scored.rows,
@@ -186,8 +190,8 @@ class _Violations:
     def bounds(self, confidence: float) -> Bounds:
         """Bounds of each violation with its sign: the wider of two, see `SubgroupViolation`."""
         a = mean_bounds(self._moments(), confidence)
-        inside = wilson(self.hits, self.rows, confidence)
-        outside = wilson(self.alarms - self.hits, self.negatives - self.rows, confidence)
+        inside = clopper_pearson(self.hits, self.rows, confidence)
+        outside = clopper_pearson(self.alarms - self.hits, self.negatives - self.rows, confidence)
         factor = self.rows / self.everyone * (1 - self.rows / self.negatives)
         b = difference(inside, outside)
         return Bounds(
@@ -247,7 +251,7 @@ class _Cells:
 
     def bounds_of_rates(self, confidence: float) -> Bounds:
         """Bounds for outcomes of 0 or 1: the forecasts are given, the observed rate is not."""
-        rate = wilson(self.outcomes, self.moments.rows, confidence)
+        rate = clopper_pearson(self.outcomes, self.moments.rows, confidence)
         gap = self.moments.mean
         return Bounds(gap, gap + rate.lower - rate.value, gap + rate.upper - rate.value)
 

@@ -92,6 +92,7 @@ class PrivateLinear:
     place = 90
     stops_early = False
     takes_weights = False
+    by_request = True
 
     def __init__(
         self, epsilon: float = EPSILON, delta: float = DELTA, *, secret: int | None = None

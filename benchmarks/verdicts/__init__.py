@@ -1,0 +1,1 @@
+"""Whether the bounds and verdicts hold where the truth is known."""
