@@ -36,6 +36,7 @@ LAYERS = [
     "evidence",
     "stages",
     "reproduce",
+    "bill",
     "run",
     "documents",
     "shipping",

@@ -278,6 +278,16 @@ class Project:
 
         return reproduce(self._bench(), self.find_run(run).searched, train=train)
 
+    def bill_of_materials(
+        self, version: ModelVersion | str = "", *, advisories: str | Path | None = None
+    ) -> bytes:
+        """CycloneDX 1.6 of a version, by default the newest; see `assay.bill`."""
+        from assay.bill import bill_of_materials
+
+        found = self.registry.get(version or "latest")
+        known = None if advisories is None else Path(advisories)
+        return bill_of_materials(self._bench(), found, advisories=known)
+
     def decide(self, assessment: Assessment) -> Decision:
         """Hold an assessment against today's policy; records nothing."""
         from assay.policy.gate import decide

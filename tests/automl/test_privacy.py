@@ -1,4 +1,4 @@
-"""One promise over all fits of a row: shared among them, kept on record, told with what it covers."""
+"""One promise over all fits of a row: shared among them, on record, told with what it covers."""
 
 from __future__ import annotations
 

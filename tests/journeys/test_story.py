@@ -207,6 +207,18 @@ def test_the_model_is_made_again_from_the_record(
     assert said["not_repeated"] == ["The search: not asked for."]
 
 
+def test_the_bill_of_materials_names_model_table_and_packages(
+    by_sdk: dict[str, Any], by_cli: dict[str, Any], tmp_path: Path
+) -> None:
+    bill = json.loads(by_sdk["project"].bill_of_materials(by_sdk["version"]))
+    assert bill["specVersion"] == "1.6"
+    assert bill["metadata"]["component"]["name"] == "car-price"
+    names = {component["name"] for component in bill["components"]}
+    assert {"numpy", "onnxruntime", "polars"} <= names
+    said = by_cli["say"]("bom", "car-price@1", "--out", str(tmp_path / "bom.json"))
+    assert json.loads(Path(said["file"]).read_bytes())["bomFormat"] == "CycloneDX"
+
+
 def test_the_story_can_be_told_step_by_step(tmp_path: Path) -> None:
     settings = assay.Settings.load(tmp_path / "home", actor="ana", threads=1)
     project = assay.Project.open(quick_copy("car-price", tmp_path), settings=settings)

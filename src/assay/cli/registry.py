@@ -1,4 +1,4 @@
-"""`assay registry`, `assay approve`, `assay verify`, `assay reproduce`: versions, hallmarks."""
+"""`assay registry`, `assay approve`, `assay verify`, `assay reproduce`, `assay bom`."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ def register(parent: typer.Typer) -> None:
     parent.command()(approve)
     parent.command()(verify)
     parent.command()(reproduce)
+    parent.command()(bom)
 
 
 @app.command("list")
@@ -204,3 +205,30 @@ def reproduce(
                 say(f"Not repeated. {words}")
         if found.differing:
             raise typer.Exit(3)
+
+
+def bom(
+    version: VersionArg,
+    out: Annotated[Path | None, typer.Option(help="File to write; else standard output.")] = None,
+    advisories: Annotated[
+        Path | None, typer.Option(help="Known vulnerabilities, as JSON in OSV format.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write the bill of materials of a version: model, data and packages, in CycloneDX 1.6.
+
+    Example: assay bom car-price@1 --out bom.json
+    """
+    from assay.project import Project
+
+    with errors(as_json):
+        project = Project.of_version(version)
+        bill = project.bill_of_materials(_reference(version), advisories=advisories)
+        if out is None:
+            typer.echo(bill.decode())
+            return
+        out.write_bytes(bill)
+        if as_json:
+            emit_json({"file": str(out), "bytes": len(bill)})
+        else:
+            say(f"Wrote {out}.")

@@ -293,6 +293,7 @@ def _record(bench: Bench, searched: Searched) -> Mapping[str, Any]:
         **_approvals(bench, searched.graph),
         **_reproduced(bench, searched.graph),
         **_promise(bench, searched),
+        **_advisories(bench),
     }
 
 
@@ -325,3 +326,9 @@ def _promise(bench: Bench, searched: Searched) -> dict[str, Any]:
 
     promise = bench.load(Leaderboard, searched.leaderboard).privacy
     return {} if promise is None else {"differential_privacy": msgspec.to_builtins(promise)}
+
+
+def _advisories(bench: Bench) -> dict[str, str]:
+    """The file of known vulnerabilities that lies beside ``assay.yaml``, if one does."""
+    path = bench.folder / "advisories.json"
+    return {"advisories": str(path)} if path.is_file() else {}
