@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +34,7 @@ from assay.records import canonical, now
 if TYPE_CHECKING:
     import polars as pl
 
+    from assay.assess.subject import Scored
     from assay.automl.leaderboard import Leaderboard
     from assay.automl.search import SearchResult
     from assay.automl.spec import SearchSpec
@@ -39,6 +42,10 @@ if TYPE_CHECKING:
     from assay.data.profile import Profile
     from assay.data.split import Split
     from assay.policy.policy import Rule
+
+
+RETRAINS = "REL021"
+"""The check that searches again, which is only done where a rule asks for it."""
 
 
 def ask(bench: Bench, question: str, policy: str) -> Asked:
@@ -300,9 +307,10 @@ def assess(bench: Bench, searched: Searched) -> Assessed:
     policy = bench.load(Policy, searched.asked.policy)
     look = _look(bench, searched)
     rules = [_surer(rule, look, policy.looks) for rule in policy.rules]
-    found = assess_subject(
-        gather_subject(bench, searched), requests_of(rules), progress=bench.progress
-    )
+    subject = gather_subject(bench, searched)
+    if any(rule.check == RETRAINS for rule in policy.rules):
+        subject = replace(subject, retrain=_retraining(bench, searched, subject.held_out))
+    found = assess_subject(subject, requests_of(rules), progress=bench.progress)
     assessment = structs.replace(found, look=look)
     digest = bench.keep(assessment)
     told = {"assessment": digest, "table": searched.acquired.content, "look": look}
@@ -314,6 +322,28 @@ def assess(bench: Bench, searched: Searched) -> Assessed:
         summary=f"{applies} findings on {assessment.examined.get('held-out', 0):,} held-out rows; "
         f"{len(assessment.findings) - applies} checks do not apply",
     )
+
+
+def _retraining(bench: Bench, searched: Searched, held_out: Scored) -> Callable[[int], Scored]:
+    """Search again under another seed: as long as the first time, so only where a rule asks."""
+
+    def retrain(seed: int) -> Scored:
+        from assay.assess.subject import Scored
+        from assay.data.split import Split
+        from assay.model.compile import compile_plan
+        from assay.model.scorer import Scorer
+
+        question = bench.load(Question, searched.asked.question)
+        other = structs.replace(question.budget, seed=question.budget.seed + seed)
+        split = bench.load(Split, searched.acquired.split)
+        train, _ = split_parts(bench, searched.acquired, question, split)
+        asked = structs.replace(question, budget=other)
+        found = find_model(bench, searched.acquired, asked, train)
+        scorer = Scorer(compile_plan(found.plan, "columns"), threads=bench.threads)
+        answer = scorer.score_frame(held_out.frame)
+        return Scored.of(held_out.frame, answer, truth=held_out.truth, baseline=held_out.baseline)
+
+    return retrain
 
 
 def _look(bench: Bench, searched: Searched) -> int:

@@ -221,11 +221,16 @@ def test_the_bill_of_materials_names_model_table_and_packages(
 
 def test_the_story_can_be_told_step_by_step(tmp_path: Path) -> None:
     settings = assay.Settings.load(tmp_path / "home", actor="ana", threads=1)
-    project = assay.Project.open(quick_copy("car-price", tmp_path), settings=settings)
+    folder = quick_copy("car-price", tmp_path)
+    with (folder / "policy.yaml").open("a") as file:
+        file.write("  - check: REL021\n    at_most: 0.9\n    because: To see another seed.\n")
+    project = assay.Project.open(folder, settings=settings)
     acquired = project.data.add()
     searched = project.search(acquired)
     assessment = project.assess(searched)
     assert assessment.subject == searched.graph
+    assert assessment.look == 1
+    assert {f.check: f for f in assessment.findings}["REL021"].value is not None
     assert project.decide(assessment).allowed
     assert project.data.latest() == acquired
     actions = [entry.action for entry in project.store.ledger.entries("car-price")]

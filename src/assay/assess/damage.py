@@ -23,7 +23,7 @@ from assay.assess.reliability import FEWEST, require_rows
 from assay.assess.statistics import Bounds, Float64, largest, paired_ratio
 from assay.assess.subject import Answered, Score, Subject
 from assay.data.contract import Column, ColumnKind
-from assay.errors import AssayError, NotApplicable
+from assay.errors import InputError, NotApplicable
 
 NUMBERS: tuple[ColumnKind, ...] = ("number", "integer")
 WORDS: tuple[ColumnKind, ...] = ("category", "text")
@@ -250,7 +250,7 @@ def ask(score: Score, frame: pl.DataFrame) -> Answered | None:
         return score(frame)
     except NotApplicable:
         raise
-    except AssayError:
+    except InputError:
         return None
 
 

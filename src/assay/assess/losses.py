@@ -52,6 +52,11 @@ def wrong(subject: Subject, scored: Scored) -> Bool:
     return np.asarray(labels(subject, scored) != scored.truth, np.bool_)
 
 
+def only_labels(scored: Scored) -> bool:
+    """Whether answers of two classes are labels, from which no probability can be read."""
+    return scored.probabilities is None and bool(np.isin(scored.prediction, (0.0, 1.0)).all())
+
+
 def labels(subject: Subject, scored: Scored) -> npt.NDArray[Any]:
     """The class answered for each row, as a position; `NotApplicable` for regression."""
     if subject.kind == "regression":

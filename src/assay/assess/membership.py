@@ -37,6 +37,7 @@ from assay.assess.statistics import (
     largest,
 )
 from assay.assess.subject import Scored, Subject
+from assay.errors import NotApplicable
 
 FALSE_ALARMS = 0.001
 MOST_OUTSIDE = 100_000
@@ -218,6 +219,8 @@ def _counts_above(values: Float64, thresholds: Float64) -> Int64:
 
 def _attacks(subject: Subject) -> tuple[Attack, ...]:
     """The attack by confidence and, where out-of-fold rows are many, the calibrated one."""
+    if subject.train.is_empty():
+        raise NotApplicable("There are no training rows.")
     held_out = subject.held_out
     outside = held_out.sample(MOST_OUTSIDE, seed=0)
     frame, truth = held_out.frame[outside], held_out.truth[outside]

@@ -34,6 +34,8 @@ class PersonalColumns(BaseCheck):
 
     def run(self, subject: Subject) -> Finding:
         """Number of feature columns that the profile flags as personal: a fact."""
+        if not subject.has_model:
+            raise NotApplicable("Only predictions were given: what the model reads is not known.")
         read = set(subject.feature_names)
         flagged = [
             {"column": c.name, "kinds": [f for f in c.flags if f.startswith("personal")]}

@@ -10,7 +10,7 @@ import numpy as np
 from assay.assess import pictures
 from assay.assess.check import BaseCheck
 from assay.assess.finding import Finding, Principle
-from assay.assess.losses import baseline_loss, labels, loss_name, row_loss, wrong
+from assay.assess.losses import baseline_loss, labels, loss_name, only_labels, row_loss, wrong
 from assay.assess.statistics import (
     Bool,
     Bounds,
@@ -309,6 +309,8 @@ def _width(scored: Scored) -> dict[str, Any]:
 def _forecasts(subject: Subject, scored: Scored) -> tuple[Float64, Float64]:
     """What was forecast with which probability: class 1, or the answered class."""
     if subject.kind == "binary":
+        if only_labels(scored):
+            raise NotApplicable("The model gives no probabilities.")
         return scored.truth.astype(np.float64), scored.prediction
     right = ~wrong(subject, scored)
     if scored.probabilities is None:

@@ -15,7 +15,7 @@ from assay.assess.losses import labels, loss_name, row_loss
 from assay.assess.reliability import FEWEST, require_rows
 from assay.assess.statistics import Bounds, Float64, clopper_pearson, paired_ratio
 from assay.assess.subject import Subject, canonical_order, sample_of
-from assay.errors import NotApplicable
+from assay.errors import InvalidTable, NotApplicable
 
 if TYPE_CHECKING:
     from sklearn.tree import DecisionTreeRegressor
@@ -137,6 +137,8 @@ class StandIn:
         frame = subject.train[sample_of(order, rows, seed=0)]
         answer = subject.score(frame)
         number = explained_by_curves(answer)(answer)
+        if not np.isfinite(number).all():
+            raise InvalidTable("The model gives training rows answers that are no finite number.")
         levels = tuple(_levels(frame[name], number) for name in names)
         several = subject.kind == "multiclass"
         kind = DecisionTreeClassifier if several else DecisionTreeRegressor

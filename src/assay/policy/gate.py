@@ -253,6 +253,9 @@ def _verdict(rule: Rule, found: Sequence[Finding], look: _Look) -> _Verdict:
         return _Verdict("missing", f"{len(found)} findings claim to be {finding.key}.")
     if finding.value is None and finding.reason:
         return _Verdict("not applicable", f"Not applicable: {finding.reason}")
+    failed = finding.details.get("failed")
+    if finding.value is None and failed:
+        return _Verdict("missing", f"{finding.key} could not be measured: {failed}")
     flaw = _flaw(rule, finding) or _unsure(rule, finding, look)
     if flaw:
         return _Verdict("missing", flaw)

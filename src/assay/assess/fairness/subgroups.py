@@ -16,6 +16,7 @@ from assay.assess.fairness.group_check import LARGEST, largest_absolute, of_weig
 from assay.assess.fairness.scores import Forecast, forecasts_of
 from assay.assess.finding import Finding, GroupValue, Principle
 from assay.assess.groups import Groups, groupings_of
+from assay.assess.losses import only_labels
 from assay.assess.statistics import (
     Bounds,
     Float64,
@@ -105,6 +106,8 @@ class Multicalibration(BaseCheck):
         """
         scored = self.scored(subject)
         regression = subject.kind == "regression"
+        if subject.kind == "binary" and only_labels(scored):
+            raise NotApplicable("The model gives no probabilities.")
         groupings = _groupings(subject, scored)
         found = self._cells(subject, scored, groupings)
         tests = len(found.names)
