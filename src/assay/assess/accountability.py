@@ -152,7 +152,11 @@ class GraphProved(RecordCheck):
             "extreme values, before the graph was kept. A changed label counts as one limit "
             "more than allowed.",
             rows=int(parity.get("rows", 0)),
-            details={"label_changes": changes, "cases": [dict(case) for case in cases]},
+            details={
+                "label_changes": changes,
+                "cases": [dict(case) for case in cases],
+                **({} if cases else {"failed": "the record holds no proof."}),
+            },
         )
 
 

@@ -70,24 +70,25 @@ def _mark(outcome: Outcome) -> Text:
 
 
 def show_assessment(assessment: Assessment) -> None:
-    """Every finding with its bounds, by principle."""
+    """Every value with its bounds, by principle; then what has none, by the reason."""
+    ordered = sorted(assessment.findings, key=lambda f: (f.principle, f.check))
+    measured = [f for f in ordered if f.applies]
     emit_table(
         ("check", "column", "evidence", "what", "value", "bounds", "rows"),
-        [
-            (
-                f.check,
-                f.column,
-                f.evidence,
-                f.measure if f.applies else _why_not(f),
-                f.value,
-                _bounds(f),
-                f.rows,
-            )
-            for f in sorted(assessment.findings, key=lambda f: (f.principle, f.check))
-        ],
-        title=f"{len(assessment.findings)} findings",
+        [(f.check, f.column, f.evidence, f.measure, f.value, _bounds(f), f.rows) for f in measured],
+        title=f"{len(measured)} findings with a value",
         right=("value", "rows"),
     )
+    reasons: dict[str, list[str]] = {}
+    for finding in ordered:
+        if not finding.applies:
+            named = f"{finding.check} {finding.column}".rstrip()
+            reasons.setdefault(_why_not(finding), []).append(named)
+    if reasons:
+        emit_table(
+            ("no value, because", "checks"),
+            [(why, ", ".join(dict.fromkeys(named))) for why, named in reasons.items()],
+        )
     for sentence in assessment.not_examined:
         say(f"Not examined: {sentence}")
 
