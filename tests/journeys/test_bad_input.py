@@ -306,8 +306,10 @@ def run_apart(folder: Path, *, file_limit: int | None = None) -> tuple[int, dict
         preexec_fn=None if file_limit is None else limited,
         check=False,
     )
+    said = done.stdout or done.stderr
     assert "Traceback" not in done.stderr
-    return done.returncode, json.loads(done.stdout or done.stderr)
+    assert said.startswith("{"), said
+    return done.returncode, json.loads(said)
 
 
 def large(folder: Path) -> None:
