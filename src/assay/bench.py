@@ -109,6 +109,8 @@ class Assessed(Record, frozen=True, kw_only=True):
 
     searched: Searched
     assessment: str
+    novelty: str = ""
+    """The model of the training rows that serving tells strange rows by, where there is one."""
     summary: str
 
 

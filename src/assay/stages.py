@@ -34,7 +34,7 @@ from assay.records import canonical, now
 if TYPE_CHECKING:
     import polars as pl
 
-    from assay.assess.subject import Scored
+    from assay.assess.subject import Scored, Subject
     from assay.automl.leaderboard import Leaderboard
     from assay.automl.search import SearchResult
     from assay.automl.spec import SearchSpec
@@ -319,9 +319,21 @@ def assess(bench: Bench, searched: Searched) -> Assessed:
     return Assessed(
         searched=searched,
         assessment=digest,
+        novelty=_novelty(bench, subject),
         summary=f"{applies} findings on {assessment.examined.get('held-out', 0):,} held-out rows; "
         f"{len(assessment.findings) - applies} checks do not apply",
     )
+
+
+def _novelty(bench: Bench, subject: Subject) -> str:
+    """Keep what tells rows that are unlike the training rows; nothing where it cannot be had."""
+    from assay.assess.outsiders import novelty_of
+    from assay.errors import NotApplicable
+
+    try:
+        return bench.keep(novelty_of(subject))
+    except NotApplicable:
+        return ""
 
 
 def _retraining(bench: Bench, searched: Searched, held_out: Scored) -> Callable[[int], Scored]:
@@ -418,6 +430,7 @@ def register(bench: Bench, decided: Decided) -> Registered:
         reference=searched.reference,
         plan=searched.plan,
         coded=searched.coded,
+        novelty=decided.assessed.novelty,
     )
     registry = Registry(bench.store, bench.project, actor=bench.actor)
     decision = bench.load(Decision, decided.decision)

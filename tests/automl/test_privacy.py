@@ -64,6 +64,19 @@ def test_without_a_promise_nothing_is_private(project: Project) -> None:
     assert not run.decision.allowed
 
 
+def test_a_search_within_a_budget_does_not_try_it_unasked(project: Project) -> None:
+    (project.folder / "assay.yaml").write_text(QUESTION + "budget: {seconds: 4}\n")
+    run = project.run()
+    assert "private" not in {trial.family for trial in run.leaderboard.trials}
+
+
+def test_the_family_is_refused_without_a_promise(project: Project) -> None:
+    budget = "budget: {trials: 1, families: [private]}\n"
+    (project.folder / "assay.yaml").write_text(QUESTION + budget)
+    with pytest.raises(InputError, match="promises nothing without an epsilon"):
+        project.run()
+
+
 @pytest.mark.parametrize("other", ["families: [linear]", "learning_curve: true"])
 def test_what_looks_at_rows_again_is_refused(project: Project, other: str) -> None:
     budget = f"budget: {{epsilon: 1.0, {other}}}\n"

@@ -158,6 +158,17 @@ def test_a_bad_row_gets_one_clear_error_in_one_shape(
     assert "a-secret-text" not in json.dumps(by_http) + json.dumps(said)
 
 
+def test_a_strange_row_is_told(by_sdk: dict[str, Any], by_cli: dict[str, Any]) -> None:
+    ordinary, strange = car(), {**car(), "horsepower": 9000, "curb_weight": 1, "peak_rpm": 9}
+    answer = by_sdk["endpoint"].predict([ordinary, strange], strangeness=True)
+    first, second = (p["strangeness"] for p in answer["predictions"])
+    assert not first["strange"]
+    assert second["p_value"] < first["p_value"]
+    said = by_cli["say"]("predict", "car-price", json.dumps(ordinary), "--strangeness")
+    assert said["predictions"][0]["strangeness"] == first
+    assert "strangeness" not in by_sdk["answer"]["predictions"][0]
+
+
 def test_the_board_is_worked_out_from_the_record(by_cli: dict[str, Any]) -> None:
     board = by_cli["say"]("status", "car-price")
     assert {item["state"] for item in board["items"]} == {"done"}

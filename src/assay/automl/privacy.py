@@ -30,6 +30,11 @@ def promised(spec: SearchSpec, problem: Problem) -> Privacy | None:
         Something else was asked that looks at the rows again, or at another family.
     """
     if spec.epsilon is None:
+        if PrivateLinear.name in spec.families:
+            raise InputError(
+                f"The family {PrivateLinear.name!r} promises nothing without an epsilon.",
+                hint="Set epsilon, for example 3, and leave families out.",
+            )
         return None
     _check(spec, problem)
     delta = min(DELTA, 0.1 / problem.rows)

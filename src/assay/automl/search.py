@@ -193,7 +193,7 @@ def search(
         unlabelled=unlabelled,
     )
     metric = _metric(spec, problem)
-    named, left_out = _families(spec)
+    slow, left_out = _too_slow(spec)
     check_mitigation(spec, problem)
     problem, judged = _affordable_folds(problem, spec)
     problem = replace(problem, task=replace(problem.task, losses=_losses(metric, problem)))
@@ -202,13 +202,13 @@ def search(
         families = {PrivateLinear.name: private_family(promise)}
     with (
         _quiet(),
-        open_workers(_where(spec), slots=_slots(spec), preload=_preloaded(named)) as workers,
+        open_workers(_where(spec), slots=_slots(spec), preload=_preloaded(spec, slow)) as workers,
     ):
         bench = Bench(problem, metric=metric, spec=spec, workers=workers, clock=started)
         clock = _resume(bench, journal, started)
         hunt = Hunt(
             bench,
-            find_families(named) if families is None else families,
+            find_families(spec.families, but=slow) if families is None else families,
             clock=clock,
             spec=spec,
             report=_reporter(news, clock),
@@ -273,24 +273,23 @@ def _affordable_folds(problem: Problem, spec: SearchSpec) -> tuple[Problem, str]
     return fewer, note
 
 
-def _families(spec: SearchSpec) -> tuple[tuple[str, ...], str]:
-    """Names of the families to try, and which were left out for the time they take to load."""
+def _too_slow(spec: SearchSpec) -> tuple[set[str], str]:
+    """Families that are left out for the time they take to load, and a sentence that says so."""
     if spec.families or spec.max_trials is not None:
-        return spec.families, ""
+        return set(), ""
     slow = {name for name, least_s in SLOW_TO_LOAD.items() if spec.budget_s < least_s}
-    names = tuple(name for name in plugin_names(FAMILIES) if name not in slow)
     if not slow & set(plugin_names(FAMILIES)):
-        return names, ""
-    return names, (
+        return slow, ""
+    return slow, (
         f"Not tried in a budget of {spec.budget_s:.3g} s, for the time it takes to load: "
         f"{', '.join(sorted(slow))}. Name it under families to try it all the same."
     )
 
 
-def _preloaded(families: tuple[str, ...]) -> tuple[str, ...]:
+def _preloaded(spec: SearchSpec, slow: set[str]) -> tuple[str, ...]:
     """Libraries of the families that will be tried; of all where none is named."""
-    names = families or tuple(LIBRARIES)
-    return ("numpy", *dict.fromkeys(LIBRARIES[name] for name in names if name in LIBRARIES))
+    names = [name for name in spec.families or LIBRARIES if name in LIBRARIES and name not in slow]
+    return ("numpy", *dict.fromkeys(LIBRARIES[name] for name in names))
 
 
 def _metric(spec: SearchSpec, problem: Problem) -> Metric:

@@ -69,6 +69,9 @@ def predict(
         typer.Argument(help="A JSON object or list of them, @file.json, or - for standard input."),
     ],
     url: Annotated[str, typer.Option(help="Endpoint to ask; default: this machine's.")] = "",
+    strangeness: Annotated[
+        bool, typer.Option("--strangeness", help="Tell how unlike the training rows each row is.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Ask a running endpoint for an answer.
@@ -78,7 +81,8 @@ def predict(
     from assay.project import Project
 
     with errors(as_json):
-        answer = Project.of_version(version).endpoint(url).predict(_rows(row))
+        endpoint = Project.of_version(version).endpoint(url)
+        answer = endpoint.predict(_rows(row), strangeness=strangeness)
         if as_json:
             emit_json(answer)
             return
@@ -167,6 +171,10 @@ def _show(prediction: dict[str, Any]) -> None:
     say(_answer(prediction))
     for novelty in prediction.get("novelties", ()):
         say(f"  never seen in training: {novelty['column']} ({novelty['what']})")
+    told = prediction.get("strangeness")
+    if told:
+        alike = f"{told['p_value']:.1%} of rows like the training rows are at least as strange"
+        say(f"  {'strange: ' if told['strange'] else ''}{alike}")
     if reasons:
         emit_table(
             ("reason", "effect"), [(r["text"], r["effect"]) for r in reasons], right=("effect",)

@@ -47,6 +47,8 @@ class Bundle:
     """The neutral description; empty where the version was registered before it was kept."""
     coded: bytes = b""
     """The graph in coded form; empty likewise."""
+    novelty: bytes = b""
+    """An `assay.assess.novelty.Novelty` as JSON; empty likewise."""
 
     @property
     def version(self) -> str:

@@ -31,6 +31,7 @@ def answer_schema(kind: OutputKind) -> JsonSchema:
         "coverage": {"type": "number"},
         "novelties": {"type": "array", "items": {"$ref": "#/components/schemas/Novelty"}},
         "reasons": {"type": "array", "items": {"$ref": "#/components/schemas/Reason"}},
+        "strangeness": {"$ref": "#/components/schemas/Strangeness"},
     }
     needed = ["index", "value" if kind == "regression" else "label", "novelties"]
     return {"type": "object", "properties": properties, "required": needed}
@@ -87,6 +88,7 @@ def _schemas(contract: Contract, kind: OutputKind) -> JsonSchema:
             "properties": {
                 "reasons": {"type": ["integer", "null"], "minimum": 0, "maximum": 50},
                 "format": {"enum": ["full", "azure"]},
+                "strangeness": {"type": "boolean"},
             },
         },
         "Request": _request_schema(),
@@ -95,6 +97,9 @@ def _schemas(contract: Contract, kind: OutputKind) -> JsonSchema:
         "Novelty": _object(column={"type": "string"}, what={"type": "string"}),
         "Reason": _object(
             column={"type": "string"}, effect={"type": "number"}, text={"type": "string"}
+        ),
+        "Strangeness": _object(
+            strange={"type": "boolean"}, p_value={"type": "number", "minimum": 0, "maximum": 1}
         ),
         "Error": _error_schema(),
     }

@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from assay.assess.novelty import Novelty
 from assay.data.contract import ColumnKind
 from assay.deploy.bundle import Bundle
 from assay.deploy.metrics import Counters, prometheus_text
@@ -33,7 +34,7 @@ from assay.deploy.protocols import azure
 from assay.deploy.reasons import Reasoner, explained_labels
 from assay.deploy.record import Entry, RecordSettings, Scalar, SegmentHeader, open_recorder
 from assay.deploy.refusals import Fault, TooLarge, UnknownPath, WrongMethod, check_media
-from assay.errors import AssayError
+from assay.errors import AssayError, InputError
 from assay.model.answer import Answer
 from assay.model.explain import explainable
 from assay.model.plan import Array
@@ -116,6 +117,7 @@ class ScoringService:
             reference=bundle.reference,
             unit=bundle.question.unit,
         )
+        self._novelty = Novelty.from_json(bundle.novelty) if bundle.novelty else None
         self._prefix = secrets.token_hex(6)
         self._numbers = itertools.count(1)
         self._pages = self._build_pages()
@@ -259,6 +261,8 @@ class ScoringService:
         for novelty in novelties:
             told = {"column": novelty.column, "what": novelty.kind}
             predictions[novelty.row]["novelties"].append(told)
+        if request.params.strangeness:
+            self._tell_strangeness(predictions, inputs)
         count = self._reason_count(request)
         if count:
             explained = explained_labels(answer.classes, labels(answer))
@@ -273,6 +277,20 @@ class ScoringService:
                 "request_id": request_id,
             }
         )
+
+    def _tell_strangeness(
+        self, predictions: list[dict[str, Any]], inputs: Mapping[str, Array]
+    ) -> None:
+        """Whether rows are unlike those that the model learned from, and how sure that is."""
+        if self._novelty is None:
+            raise InputError(
+                f"{self.bundle.version} goes without a model of its training rows.",
+                hint="Register a new version, or leave out params.strangeness.",
+                where="params.strangeness",
+            )
+        told = zip(self._novelty.strange(inputs), self._novelty.p_values(inputs), strict=True)
+        for prediction, (strange, p_value) in zip(predictions, told, strict=True):
+            prediction["strangeness"] = {"strange": bool(strange), "p_value": float(p_value)}
 
     def _predictions(
         self, answer: Answer, index: Sequence[int | str] | None

@@ -22,8 +22,8 @@ FILES = {
 }
 """File of a bundle -> field of `ModelVersion` whose digest it has. No file holds rows of data."""
 
-FORMS = {"plan.npz": "plan", "coded.onnx": "coded"}
-"""The same of further forms of the model, which versions from before they were kept lack."""
+FORMS = {"plan.npz": "plan", "coded.onnx": "coded", "novelty.json": "novelty"}
+"""The same of what goes with the model where it was kept: versions from before it was lack it."""
 
 
 class Candidate(Record, frozen=True, kw_only=True):
@@ -55,6 +55,8 @@ class Candidate(Record, frozen=True, kw_only=True):
     """The neutral description that the graphs were compiled from."""
     coded: str = ""
     """The graph in coded form, for the scoring server."""
+    novelty: str = ""
+    """The model of the training rows that tells how strange a row is."""
 
     @property
     def digests(self) -> dict[str, str]:

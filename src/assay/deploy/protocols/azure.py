@@ -33,6 +33,8 @@ class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reasons: int | None = None
     """Reasons a row, 0 for none; None: the endpoint decides by the number of rows."""
     format: str = "full"
+    strangeness: bool = False
+    """Whether to tell how unlike the training rows each row is."""
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -137,7 +139,8 @@ def _params(value: Any) -> Params:
     except msgspec.ValidationError:
         raise NotARequest(
             "'params' is not as expected.",
-            hint='It takes {"reasons": 0 to 50, "format": "full" or "azure"}.',
+            hint='It takes {"reasons": 0 to 50, "format": "full" or "azure", '
+            '"strangeness": true or false}.',
             where="params",
         ) from None
     return params

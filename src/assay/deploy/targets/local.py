@@ -48,7 +48,13 @@ class EndpointClient:
         self.url = url.rstrip("/")
         self._timeout_s = timeout_s
 
-    def predict(self, rows: Row | Sequence[Row], *, reasons: int | None = None) -> dict[str, Any]:
+    def predict(
+        self,
+        rows: Row | Sequence[Row],
+        *,
+        reasons: int | None = None,
+        strangeness: bool = False,
+    ) -> dict[str, Any]:
         """Ask for the answer to one row or several.
 
         Parameters
@@ -57,6 +63,8 @@ class EndpointClient:
             Column to value.
         reasons : int, optional
             How many reasons a row; the endpoint decides where it is not said.
+        strangeness : bool
+            Whether to tell how unlike the training rows each row is.
 
         Returns
         -------
@@ -72,8 +80,11 @@ class EndpointClient:
         """
         records = [rows] if isinstance(rows, Mapping) else list(rows)
         request: dict[str, Any] = {"data": records}
-        if reasons is not None:
-            request["params"] = {"reasons": reasons}
+        params: dict[str, Any] = {} if reasons is None else {"reasons": reasons}
+        if strangeness:
+            params["strangeness"] = True
+        if params:
+            request["params"] = params
         return self._ask("/score", json.dumps(request, default=str).encode())
 
     def model(self) -> dict[str, Any]:
