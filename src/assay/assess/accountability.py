@@ -155,7 +155,7 @@ class GraphProved(RecordCheck):
             details={
                 "label_changes": changes,
                 "cases": [dict(case) for case in cases],
-                **({} if cases else {"failed": "the record holds no proof."}),
+                **({} if cases else {"missing": ["the proof"]}),
             },
         )
 

@@ -97,6 +97,8 @@ def _why_not(finding: Finding) -> str:
     """Why a finding has no value: no answer exists, or it could not be measured."""
     if finding.reason:
         return f"not applicable: {finding.reason}"
+    if finding.details.get("missing"):
+        return f"missing: {', '.join(finding.details['missing'])}"
     return f"not measured: {finding.details.get('failed', 'no reason was given')}"
 
 
