@@ -37,6 +37,7 @@ def bill_of_materials(
     from assay.model.scorer import Scorer
 
     question = bench.load(Question, version.question)
+    rows = bench.load(Dataset, version.dataset).digest
     packages = _packages(bench.store.artifacts.read(version.environment).decode())
     known = () if advisories is None else read_advisories(advisories)
     found = bench.load(Assessment, version.assessment).findings
@@ -47,8 +48,8 @@ def bill_of_materials(
         model=Material(name=version.name, version=str(version.number), digest=version.model),
         data=Material(
             name=Path(question.data).name,
-            version=bench.load(Dataset, version.dataset).digest[7:19],
-            digest=bench.load(Dataset, version.dataset).digest,
+            version=rows.removeprefix("sha256:")[:12],
+            digest=rows,
             licence=question.data_licence,
             description=question.data_source,
         ),

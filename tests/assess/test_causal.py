@@ -16,7 +16,7 @@ from assay.errors import InputError, InvalidTable, MissingExtra, UnknownColumn
 
 from .causal_tables import EFFECT, confounded, dealt, dosed
 
-SURGERY = Path(__file__).parents[3] / "shared" / "data" / "surgery_outcome.csv"
+CHURN = Path(__file__).parents[2] / "examples" / "churn" / "telco_churn.csv"
 
 
 def ask(table: pl.DataFrame, **changes) -> CausalReport:
@@ -259,14 +259,13 @@ def test_the_same_nuisances_give_econmls_very_number() -> None:
     )
 
 
-@pytest.mark.skipif(not SURGERY.exists(), reason="the table is not here")
 def test_a_real_table() -> None:
     report = effect(
-        SURGERY,
-        treatment="chemotherapy",
-        outcome="died_within_5_years",
+        CHURN,
+        treatment="paperless_billing",
+        outcome="churn",
         better="lower",
-        groups=["menopausal"],
+        groups=["senior_citizen"],
         refutations=False,
     )
     (contrast,) = report.contrasts
