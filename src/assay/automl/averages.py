@@ -11,6 +11,10 @@ from assay.model.plan import Float64
 
 SMOOTHING = 10.0
 """Rows of the overall mean that are mixed into a level's mean (Micci-Barreca 2001)."""
+STEADY = 200
+"""Rows from which on a level's mean hardly holds any one row's own answer. Every row of such a
+level gets the same mean: means out of fold differ between folds by more than levels of nearly
+the same mean differ from each other, and would mix what the column tells apart."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +45,16 @@ class Averages:
         """Mean answers of each group, smoothed towards the overall mean: (size, n_answers)."""
         sums, weight = self.sums(groups, size)
         return np.asarray((sums + SMOOTHING * self.prior) / (weight[:, None] + SMOOTHING))
+
+    def fitting_means(self, groups: Rows, size: int, inner: Rows) -> Float64:
+        """What each row is trained on, (n_rows, n_answers).
+
+        The mean of its group where that is `STEADY`; else that of other inner folds.
+        """
+        steady = np.bincount(groups, minlength=size)[groups] >= STEADY
+        means = self.means(groups, size)[groups]
+        means[~steady] = self.cross_means(groups, size, inner)[~steady]
+        return means
 
     def cross_means(self, groups: Rows, size: int, inner: Rows) -> Float64:
         """For each row its group's mean over the rows of other inner folds: (n_rows, n_answers)."""

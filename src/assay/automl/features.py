@@ -331,7 +331,7 @@ def fitting_matrix(
         names = columns_of(part.encoder)
         if names not in means:
             groups, size = _groups(part.encoder, table)
-            means[names] = averages.cross_means(groups, size, inner)
+            means[names] = averages.fitting_means(groups, size, inner)
         X[:, positions[0]] = means[names][:, part.answer]
     return X
 
