@@ -139,7 +139,7 @@ def search(bench: Bench, acquired: Acquired) -> Searched:
     ParityFailed
         Graph and Python model disagree; nothing is published.
     """
-    from assay.automl.search import trial_table
+    from assay.automl.out_of_fold import trial_table
     from assay.data.split import Split
     from assay.model.compile import compile_plan
     from assay.model.engines import installed_engines

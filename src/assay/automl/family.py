@@ -7,7 +7,7 @@ the search deal with those. `assay.testing.FamilyExam` is what any family must p
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
@@ -158,13 +158,10 @@ def require_library(name: str) -> None:
         raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
-def find_families(
-    names: tuple[str, ...] = (), *, but: Collection[str] = ()
-) -> dict[str, Family | Exception]:
+def find_families(names: tuple[str, ...] = ()) -> dict[str, Family | Exception]:
     """Installed families by name, or those in ``names``, in the order of first tries.
 
-    Unless they are named, those in ``but``, and those that are tried by request only, are left
-    out.
+    Unless they are named, those that are tried by request only are left out.
 
     A family whose module cannot be imported is given as the exception, so that a search can
     record it and go on.
@@ -179,7 +176,7 @@ def find_families(
         if name not in known:
             raise UnknownName("model family", name, known)
     found: dict[str, Family | Exception] = {}
-    for name in names or [name for name in known if name not in but]:
+    for name in names or known:
         try:
             family = load_plugin(FAMILIES, name, kind="model family")()
             if names or not getattr(family, "by_request", False):

@@ -12,58 +12,48 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from assay.automl.affordable import affordable_folds, affordable_rows
 from assay.automl.assemble import Assembled, assemble, breaks_limit
-from assay.automl.bench import Attempt, Bench, constant_answer
-from assay.automl.calibrate import Finish, choose_calibration, quantile_names, threshold_metric
+from assay.automl.bench import Bench
+from assay.automl.calibrate import Finish, choose_calibration, threshold_metric
 from assay.automl.choice import (
     GROWTH,
     Choice,
     choose_within,
-    gap_of,
-    interval_of,
 )
 from assay.automl.clock import Clock
 from assay.automl.comparison import compare
 from assay.automl.contributions import contributions
 from assay.automl.curve import learning_curve
-from assay.automl.fairness import GAP_OF, on_front
 from assay.automl.families.private import PrivateLinear
 from assay.automl.family import Family, Loss, find_families
 from assay.automl.fitting import FoldFit, shown
 from assay.automl.hunt import Hunt
 from assay.automl.journal import Journal
-from assay.automl.leaderboard import Contribution, CurvePoint, Leaderboard, Trial
+from assay.automl.leaderboard import Contribution, CurvePoint, Leaderboard
 from assay.automl.metrics import Metric, cost_matrix, find_metric
 from assay.automl.mitigation import check_mitigation, mitigate
+from assay.automl.out_of_fold import out_of_fold_table
 from assay.automl.privacy import private_family, promised
-from assay.automl.problem import Problem, Rows, pose
+from assay.automl.problem import Problem, pose
 from assay.automl.spec import SearchSpec
-from assay.automl.verdict import engineering, how, slanted, why
+from assay.automl.summary import Learned, summarise
 from assay.compute.workers import open_workers
 from assay.data.contract import Contract
 from assay.errors import InputError
 from assay.model.answer import Answer
 from assay.model.plan import Float32, Float64, ModelPlan
-from assay.plugins import FAMILIES, plugin_names
 from assay.progress import Progress, Silent, Standing
 from assay.question import Kind
 
-CELLS_A_SECOND = 4_000_000
-"""Rows times columns times outputs that a second of budget allows; more rows are sampled."""
-FOLD_CELLS_A_SECOND = 100_000
-"""The same, for answering rows in all folds; larger tables answer fewer folds."""
 SHORT_S = 15.0
 """Budgets up to this one run in this process: starting others would take much of it."""
-SLOW_TO_LOAD = {"network": 30.0}
-"""Families whose library takes seconds and much memory in every process, and the least budget
-in which they are tried without being named."""
 LIBRARIES = {
     "linear": "sklearn.linear_model",
     "forest": "sklearn.ensemble",
@@ -72,13 +62,11 @@ LIBRARIES = {
     "xgboost": "xgboost",
     "catboost": "catboost",
     "ebm": "interpret.glassbox",
-    "network": "torch",
+    "network": "scipy.special",
 }
 """What workers import before they are asked for anything, by the family that needs it."""
 CURVE_SHARE = 0.5
 """Of the budget, that a learning curve may take beyond it: whoever asks for one waits for it."""
-MOST_BOUNDED = 40
-"""Trials that get a bootstrap interval, best first."""
 SPLIT_NOTE = (
     "Ensemble weights, parameters, engineered features and the scale were chosen on the same "
     "out-of-fold answers; calibration, threshold and interval are cross-fitted by fold."
@@ -180,7 +168,7 @@ def search(
         spec = msgspec.structs.replace(spec, max_trials=1)  # another trial would cost epsilon too
     started = Clock(spec.budget_s, bounds=spec.max_trials is None)
     news = progress or Silent()
-    kept, sampled = _affordable_rows(frame, np.asarray(folds), spec, len(contract.features))
+    kept, sampled = affordable_rows(frame, np.asarray(folds), spec, len(contract.features))
     problem = pose(
         frame if kept is None else frame[kept],
         contract=contract,
@@ -193,22 +181,21 @@ def search(
         unlabelled=unlabelled,
     )
     metric = _metric(spec, problem)
-    slow, left_out = _too_slow(spec)
     check_mitigation(spec, problem)
-    problem, judged = _affordable_folds(problem, spec)
+    problem, judged = affordable_folds(problem, spec)
     problem = replace(problem, task=replace(problem.task, losses=_losses(metric, problem)))
     promise = promised(spec, problem)
     if promise is not None:
         families = {PrivateLinear.name: private_family(promise)}
     with (
         _quiet(),
-        open_workers(_where(spec), slots=_slots(spec), preload=_preloaded(spec, slow)) as workers,
+        open_workers(_where(spec), slots=_slots(spec), preload=_preloaded(spec)) as workers,
     ):
         bench = Bench(problem, metric=metric, spec=spec, workers=workers, clock=started)
         clock = _resume(bench, journal, started)
         hunt = Hunt(
             bench,
-            find_families(spec.families, but=slow) if families is None else families,
+            find_families(spec.families) if families is None else families,
             clock=clock,
             spec=spec,
             report=_reporter(news, clock),
@@ -221,10 +208,8 @@ def search(
         extra = _learned(hunt, choice, bench, spec)
     finish = built.finish
     answer = _answers(choice, finish, bench)
-    notes = tuple(
-        note for note in (SPLIT_NOTE, sampled, judged, left_out, *_told(hunt, choice)) if note
-    )
-    board = _leaderboard(hunt, choice, built, extra, notes)
+    notes = tuple(note for note in (SPLIT_NOTE, sampled, judged, *_told(hunt, choice)) if note)
+    board = summarise(hunt, choice, built, extra, notes)
     board = msgspec.structs.replace(board, privacy=promise)
     if spec.mitigate:
         board = _with_mitigation(board, choice, built, answer, bench)
@@ -232,63 +217,16 @@ def search(
     return SearchResult(
         plan=built.plan,
         leaderboard=board,
-        out_of_fold=_out_of_fold(problem, answer, metric, kept),
+        out_of_fold=out_of_fold_table(problem, answer, metric, kept),
         native=built.native,
         notes=notes,
         trial_answers={n: shown(a.answer, a.transform) for n, a in hunt.attempts.items()},
     )
 
 
-def _affordable_rows(
-    frame: pl.DataFrame, folds: npt.NDArray[np.integer], spec: SearchSpec, columns: int
-) -> tuple[Rows | None, str]:
-    """Rows that the budget can learn from; None for all. Earliest rows stay where time rules."""
-    most = max(1000, int(CELLS_A_SECOND * spec.budget_s / max(1, columns)))
-    if spec.max_trials is not None or len(frame) <= most:
-        return None, ""
-    mixed = np.random.default_rng(spec.seed).permutation(len(frame))
-    kept = np.sort(mixed[:most])
-    if len(np.unique(folds[kept])) < 2:
-        return None, ""
-    note = (
-        f"The search learned from {len(kept):,} of {len(frame):,} training rows, drawn at random: "
-        f"more would not fit into {spec.budget_s:.3g} s."
-    )
-    return kept, note
-
-
-def _affordable_folds(problem: Problem, spec: SearchSpec) -> tuple[Problem, str]:
-    """Answer rows in fewer folds where fits are dear; the last folds where they follow time."""
-    folds = problem.judging
-    able = int(1.5 * FOLD_CELLS_A_SECOND * spec.budget_s / problem.cells)
-    if spec.max_trials is not None or able >= len(folds):
-        return problem, ""
-    few = max(1, able)
-    chosen = folds[-few:] if problem.ordered else folds[:few]
-    fewer = problem.judged_by(chosen)
-    note = (
-        f"Models were compared on {len(fewer.judged):,} of {problem.rows:,} training rows "
-        f"({few} of {len(folds)} folds), so that more of them fit into {spec.budget_s:.3g} s."
-    )
-    return fewer, note
-
-
-def _too_slow(spec: SearchSpec) -> tuple[set[str], str]:
-    """Families that are left out for the time they take to load, and a sentence that says so."""
-    if spec.families or spec.max_trials is not None:
-        return set(), ""
-    slow = {name for name, least_s in SLOW_TO_LOAD.items() if spec.budget_s < least_s}
-    if not slow & set(plugin_names(FAMILIES)):
-        return slow, ""
-    return slow, (
-        f"Not tried in a budget of {spec.budget_s:.3g} s, for the time it takes to load: "
-        f"{', '.join(sorted(slow))}. Name it under families to try it all the same."
-    )
-
-
-def _preloaded(spec: SearchSpec, slow: set[str]) -> tuple[str, ...]:
+def _preloaded(spec: SearchSpec) -> tuple[str, ...]:
     """Libraries of the families that will be tried; of all where none is named."""
-    names = [name for name in spec.families or LIBRARIES if name in LIBRARIES and name not in slow]
+    names = [name for name in spec.families or LIBRARIES if name in LIBRARIES]
     return ("numpy", *dict.fromkeys(LIBRARIES[name] for name in names))
 
 
@@ -443,16 +381,7 @@ def _thresholds(choice: Choice, built: Assembled, bench: Bench) -> dict[str, flo
     return dict(zip((*bench.problem.groups.names, ""), cuts.tolist(), strict=True))
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Learned:
-    """What was measured beside the model, as far as time allowed."""
-
-    contributions: tuple[Contribution, ...] = ()
-    curve: tuple[CurvePoint, ...] = ()
-    missing: tuple[str, ...] = ()
-
-
-def _learned(hunt: Hunt, choice: Choice, bench: Bench, spec: SearchSpec) -> _Learned:
+def _learned(hunt: Hunt, choice: Choice, bench: Bench, spec: SearchSpec) -> Learned:
     """What each column brought, and whether more rows would help: in the time that is left."""
     clock = hunt.clock
     spare = clock.budget_s - clock.spent_s if clock.bounds else 600.0
@@ -466,7 +395,7 @@ def _learned(hunt: Hunt, choice: Choice, bench: Bench, spec: SearchSpec) -> _Lea
     if spec.learning_curve:
         spare = max(clock.budget_s - clock.spent_s, CURVE_SHARE * clock.budget_s)
         curve = learning_curve(choice.single, bench, seconds=spare)
-    return _Learned(contributions=brought, curve=curve, missing=tuple(missing))
+    return Learned(contributions=brought, curve=curve, missing=tuple(missing))
 
 
 def _told(hunt: Hunt, choice: Choice) -> list[str]:
@@ -483,177 +412,6 @@ def _told(hunt: Hunt, choice: Choice) -> list[str]:
             f"between the groups of {hunt.spec.fairness} was chosen."
         )
     return told
-
-
-def _leaderboard(
-    hunt: Hunt,
-    choice: Choice,
-    built: Assembled,
-    learned: _Learned,
-    notes: tuple[str, ...],
-) -> Leaderboard:
-    bench, problem, metric = hunt.bench, hunt.bench.problem, hunt.bench.metric
-    interval = interval_of(bench, choice.mean, choice.single)
-    return Leaderboard(
-        metric=metric.name,
-        better=metric.better,
-        baseline=bench.score(bench.constant_answers(), "identity"),
-        trials=_ranked(hunt, choice),
-        ensemble_score=choice.score,
-        ensemble_low=interval[0],
-        ensemble_high=interval[1],
-        transform=hunt.transform,
-        budget_s=hunt.clock.budget_s,
-        spent_s=hunt.clock.spent_s,
-        why=" ".join(_reasons(hunt, choice, built.finish, built.plan)),
-        features=built.plan.feature_names,
-        seed=bench.seed,
-        rows=problem.rows,
-        folds=len(problem.judging),
-        contributions=learned.contributions,
-        curve=learned.curve,
-        gap_of=GAP_OF[problem.task.kind] if problem.groups else "",
-        resumed=sum(attempt.before for attempt in hunt.attempts.values()),
-        notes=(*notes, *learned.missing),
-    )
-
-
-def _reasons(hunt: Hunt, choice: Choice, finish: Finish, plan: ModelPlan) -> list[str]:
-    plain = choice.plain or choice
-    members = [(a, plain.weights[n]) for n, a in plain.attempts.items()]
-    metric, problem = hunt.bench.metric, hunt.bench.problem
-    scales = {attempt.transform for attempt in hunt.attempts.values()}
-    return [
-        why(members, score=plain.score, single=plain.single, metric=metric),
-        *slanted(hunt.spec.mitigate, choice.plain is not None, metric=metric, score=choice.score),
-        *engineering(hunt.chosen, used=hunt.recipe == "engineered"),
-        *how(finish, plan.output, problem=problem, scales_tried=len(scales) > 1),
-    ]
-
-
-def _ranked(hunt: Hunt, choice: Choice) -> tuple[Trial, ...]:
-    """Trials best first, then those that did not finish."""
-    finished = sorted(hunt.attempts.items(), key=lambda item: (item[1].loss, item[0]))
-    bounded = {n for n, _ in finished[:MOST_BOUNDED]} | set(choice.weights)
-    gaps = _gaps(hunt)
-    done = [
-        msgspec.structs.replace(
-            _finished(hunt, number, attempt, number in bounded),
-            weight=choice.weights.get(number, 0.0),
-            **gaps.get(number, {}),
-        )
-        for number, attempt in finished
-    ]
-    rest = [trial for number, trial in hunt.trials.items() if number not in hunt.attempts]
-    return (*done, *rest)
-
-
-def _gaps(hunt: Hunt) -> dict[int, dict[str, Any]]:
-    """Gap of each trial and whether it lies on the front, where fairness is asked for."""
-    if hunt.bench.problem.groups is None or not hunt.attempts:
-        return {}
-    numbers = list(hunt.attempts)
-    losses = np.array([hunt.attempts[n].loss for n in numbers])
-    gaps = np.array([gap_of(hunt.bench, a.answer, a) for a in hunt.attempts.values()])
-    front = on_front(losses, gaps)
-    return {
-        n: {"gap": float(gap), "front": best}
-        for n, gap, best in zip(numbers, gaps, front, strict=True)
-    }
-
-
-def _finished(hunt: Hunt, number: int, attempt: Attempt, bounded: bool) -> Trial:
-    """The record of a finished trial."""
-    low, high = interval_of(hunt.bench, attempt.answer, attempt) if bounded else (None, None)
-    return msgspec.structs.replace(
-        hunt.trials[number],
-        params=attempt.settled,
-        score=attempt.score,
-        low=low,
-        high=high,
-        fit_s=round(attempt.fit_s, 4),
-        took_s=round(attempt.wall_s, 3),
-        began_s=round(attempt.began_s, 3),
-        predict_us_per_row=round(attempt.predict_us_per_row, 3),
-        nodes=attempt.nodes,
-        kilobytes=round(attempt.kilobytes, 1),
-        transparent=attempt.family.transparent,
-    )
-
-
-def _out_of_fold(
-    problem: Problem, answer: Answer, metric: Metric, kept: Rows | None
-) -> pl.DataFrame:
-    """The procedure's answers on rows it did not fit on, and the constant answer's."""
-    judged = problem.judged
-    columns: dict[str, npt.NDArray[np.generic] | None] = {
-        "row": judged if kept is None else kept[judged],
-        "fold": problem.folds[judged],
-        "truth": problem.y[judged],
-        "prediction": answer.prediction,
-        "lower": answer.lower,
-        "upper": answer.upper,
-    }
-    baseline = _constants(problem, metric)
-    if problem.quantiles:
-        columns = {k: v for k, v in columns.items() if k not in ("prediction", "lower", "upper")}
-        assert answer.values is not None
-        named = zip(quantile_names(problem.quantiles), answer.values.T, baseline.T, strict=True)
-        for name, told, constant in named:
-            columns |= {name: told, f"baseline_{name}": constant}
-        return _table(columns)
-    if problem.task.kind == "regression":
-        return _table({**columns, "baseline": baseline[:, 0]})
-    shares = baseline if baseline.shape[1] > 1 else np.hstack([1 - baseline, baseline])
-    assert answer.probabilities is not None
-    return _table(
-        {
-            **columns,
-            "label": answer.label,
-            **{f"p_{c}": answer.probabilities[:, i] for i, c in enumerate(problem.classes)},
-            "baseline": shares.argmax(axis=1) if baseline.shape[1] > 1 else baseline[:, 0],
-            **{f"baseline_{c}": shares[:, i] for i, c in enumerate(problem.classes)},
-        }
-    )
-
-
-def _constants(problem: Problem, metric: Metric) -> Float64:
-    """For each judged row the constant answer of the rows its model learned from."""
-    constants = np.empty((problem.rows, problem.width))
-    for fold in problem.judging:
-        rows = problem.learned_from(fold)
-        weights = None if problem.weights is None else problem.weights[rows]
-        constants[problem.folds == fold] = constant_answer(
-            problem.y[rows], problem, metric, weights
-        )
-    return constants[problem.judged]
-
-
-def trial_table(found: SearchResult) -> pl.DataFrame:
-    """Every finished trial's out-of-fold answers.
-
-    Columns: ``row``, then ``<trial>`` or, with several numbers a row, ``<trial>_<place>``.
-    """
-    columns: dict[str, npt.NDArray[np.generic] | None] = {
-        "row": found.out_of_fold["row"].to_numpy()
-    }
-    for number, told in sorted(found.trial_answers.items()):
-        if told.ndim == 1:
-            columns[str(number)] = told
-            continue
-        columns |= {f"{number}_{place}": column for place, column in enumerate(told.T)}
-    return _table(columns)
-
-
-def _table(columns: dict[str, npt.NDArray[np.generic] | None]) -> pl.DataFrame:
-    """A frame; columns that do not exist for this kind of answer are null."""
-    rows = max(len(c) for c in columns.values() if c is not None)
-    return pl.DataFrame(
-        [
-            pl.Series(name, [None] * rows, dtype=pl.Float64) if c is None else pl.Series(name, c)
-            for name, c in columns.items()
-        ]
-    )
 
 
 def _nothing_fitted(hunt: Hunt) -> InputError:

@@ -1,29 +1,45 @@
-"""A small feed-forward network for tables (Rumelhart, Hinton and Williams 1986), in torch."""
+"""A small feed-forward network for tables (Rumelhart, Hinton and Williams 1986)."""
 
 from __future__ import annotations
 
-from itertools import pairwise
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from assay.automl.families.fitted import first_loss
-from assay.automl.families.rounds import SMALL_ROWS
-from assay.automl.families.torch_module import TorchFamily
-from assay.automl.family import Params, Task, require_library
+import numpy as np
+
+from assay.automl.families.fitted import (
+    FittedModel,
+    first_loss,
+    loss_of,
+    standardised,
+    suggest_loss,
+)
+from assay.automl.families.lesson import PATIENCE, Lesson, learn_units
+from assay.automl.families.rounds import SMALL_ROWS, Rounds
+from assay.automl.family import Answers, Loss, Params, Task, Validation, View
+from assay.model.plan import Float32, Float64, Link, Member, NetworkMember
+from assay.question import Kind
 
 if TYPE_CHECKING:
     import optuna
-    import torch
-
-require_library("torch")
 
 
-class Network(TorchFamily):
-    """Two hidden layers on standardised features: smooth where trees have steps."""
+class Network:
+    """Two hidden layers on standardised features: smooth where trees have steps.
 
+    It is trained by Adam with decoupled decay and dropout, in single precision; what answers is
+    the running mean of its weights, in double.
+    """
+
+    name = "network"
+    transparent = False
+    tasks: frozenset[Kind] = frozenset({"regression", "binary", "multiclass"})
+    needs: View = "linear"
     place = 48
-
-    def __init__(self) -> None:
-        super().__init__(make_layers, name="network", checked=True)
+    joint = True
+    stops_early = True
+    losses: frozenset[Loss] = frozenset({"squared", "absolute", "quantile"})
+    keeps_time = True
 
     def candidates(self, task: Task, *, rows: int, columns: int) -> tuple[Params, ...]:  # noqa: ARG002
         """A moderate one, careful on few rows; then a wider one that learns slower."""
@@ -41,33 +57,107 @@ class Network(TorchFamily):
         return (default, {**default, "learning_rate": 5e-4, "width": 192, "decay": 0.03})
 
     def suggest(self, trial: optuna.trial.BaseTrial, task: Task) -> Params:
-        """Size of the layers as well."""
+        """Epochs, size of the steps, decay of the weights, size of the layers."""
         return {
-            **super().suggest(trial, task),
+            "rounds": trial.suggest_int("rounds", 1, 120, log=True),
+            "learning_rate": trial.suggest_float("learning_rate", 2e-4, 2e-2, log=True),
+            "decay": trial.suggest_float("decay", 1e-4, 1.0, log=True),
             "width": trial.suggest_int("width", 16, 256, log=True),
             "layers": trial.suggest_int("layers", 1, 3),
             "dropout": trial.suggest_float("dropout", 0.0, 0.5),
+            **suggest_loss(self, trial, task),
         }
 
-    def build(self, params: Params, n_columns: int, n_outputs: int) -> torch.nn.Module:
-        """Layers by the parameters."""
-        return make_layers(
-            n_columns,
-            n_outputs,
-            width=params["width"],
-            layers=params["layers"],
-            dropout=params["dropout"],
+    def fit(
+        self,
+        X: Float32,
+        y: Answers,
+        *,
+        task: Task,
+        params: Params,
+        seed: int,
+        weights: Float64 | None = None,
+        validation: Validation | None = None,
+        threads: int = 1,
+        seconds: float | None = None,
+    ) -> FittedNetwork:
+        """Train; with ``validation`` up to twice the epochs, stopping when they do not help.
+
+        Raises
+        ------
+        ArithmeticError
+            The weights ran off to infinity.
+        """
+        from threadpoolctl import threadpool_limits
+
+        from assay.automl.families.network_training import Layers, train
+
+        most = params["rounds"] * (1 if validation is None else 2)
+        epochs = Rounds(most, seconds=seconds, patience=PATIENCE)
+        lesson = learn_units(X, y, task=task, loss=loss_of(params), weights=weights)
+        rows = lesson.rows(X, y, weights)
+        held = None if validation is None else lesson.rows(validation.X, validation.y)
+        sizes = [X.shape[1], *[params["width"]] * params["layers"], lesson.width]
+        with (
+            threadpool_limits(threads, user_api="blas"),
+            np.errstate(over="ignore", invalid="ignore"),
+        ):
+            layers = train(
+                Layers.drawn(sizes, seed),
+                lesson,
+                rows,
+                held,
+                epochs=epochs,
+                rate=params["learning_rate"],
+                decay=params["decay"],
+                dropout=params["dropout"],
+                seed=seed,
+            )
+        return FittedNetwork(
+            family=self.name,
+            params={**params, "rounds": epochs.used},
+            task=task,
+            present=lesson.present,
+            unit=lesson.unit,
+            model=NetworkMember(
+                family=self.name,
+                columns=tuple(range(X.shape[1])),
+                center=lesson.center,
+                scale=lesson.scale,
+                weights=tuple(weight.astype(np.float64) for weight in layers.weights),
+                biases=tuple(bias.astype(np.float64) for bias in layers.biases),
+                activation="relu",
+                link=_link(lesson),
+            ),
         )
 
 
-def make_layers(
-    n_columns: int, n_outputs: int, *, width: int = 128, layers: int = 2, dropout: float = 0.0
-) -> torch.nn.Sequential:
-    """Hidden layers of one width with rectifiers, and a linear layer on top."""
-    import torch
+def _link(lesson: Lesson) -> Link:
+    if not lesson.present:
+        return "identity"
+    return "softmax" if lesson.width > 1 else "sigmoid"
 
-    sizes = [n_columns, *[width] * layers]
-    parts: list[torch.nn.Module] = []
-    for before, after in pairwise(sizes):
-        parts += [torch.nn.Linear(before, after), torch.nn.ReLU(), torch.nn.Dropout(dropout)]
-    return torch.nn.Sequential(*parts, torch.nn.Linear(sizes[-1], n_outputs))
+
+@dataclass(frozen=True, kw_only=True)
+class FittedNetwork(FittedModel):
+    """Layers in plain numbers from the start."""
+
+    model: NetworkMember
+
+    def predict(self, X: Float32) -> Float64:
+        """Answer rows, in double."""
+        from scipy import special
+
+        from assay.automl.families.network_training import scores
+
+        layers = self.model
+        raw = scores(layers.weights, layers.biases, standardised(X, layers.center, layers.scale))
+        if layers.link == "softmax":
+            raw = np.asarray(special.softmax(raw, axis=1))
+        elif layers.link == "sigmoid":
+            raw = np.asarray(special.expit(raw))
+        return self.on_task(raw)
+
+    def describe(self, columns: tuple[int, ...]) -> Member:
+        """The same as a member of a plan."""
+        return self.member_on_task(replace(self.model, columns=columns))

@@ -8,6 +8,7 @@ from threading import RLock
 from typing import TYPE_CHECKING
 
 from assay.automl.families.fitted import FittedScaled, first_loss, loss_of, suggest_loss
+from assay.automl.families.lesson import PATIENCE, learn_units
 from assay.automl.families.rounds import Rounds
 from assay.automl.family import Answers, Loss, Params, Task, Validation, View
 from assay.errors import NotCompilable
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 MakeModule = Callable[[int, int], "torch.nn.Module"]
 
-PATIENCE = 12
-"""Epochs without progress on the validation rows before training stops."""
 _STREAM = RLock()
 """Torch's stream of random numbers is one for all threads; who seeds it holds this."""
 
@@ -48,9 +47,6 @@ class TorchFamily:
         Of the first candidate.
     epochs : int
         Passes over the rows, at most.
-    checked : bool
-        Whether the module is known to be one that the compiler takes; torch is then loaded only
-        where it fits.
 
     Raises
     ------
@@ -83,10 +79,8 @@ class TorchFamily:
         tasks: frozenset[Kind] = frozenset({"regression", "binary", "multiclass"}),
         learning_rate: float = 2e-3,
         epochs: int = 60,
-        checked: bool = False,
     ) -> None:
-        if not checked:
-            _check(make_module(3, 2))
+        _check(make_module(3, 2))
         self.make_module = make_module
         self.name = name
         self.tasks = tasks
@@ -133,7 +127,7 @@ class TorchFamily:
         ArithmeticError
             The weights ran off to infinity.
         """
-        from assay.automl.families.torch_training import learn_units, train
+        from assay.automl.families.torch_training import train
 
         most = params["rounds"] * (1 if validation is None else 2)
         epochs = Rounds(most, seconds=seconds, patience=PATIENCE)
@@ -141,7 +135,7 @@ class TorchFamily:
         rows = lesson.rows(X, y, weights)
         held = None if validation is None else lesson.rows(validation.X, validation.y)
         with _seeded(seed):
-            module = self.build(params, X.shape[1], lesson.width)
+            module = self.make_module(X.shape[1], lesson.width)
         with _threads(threads):
             model = train(
                 module,
@@ -163,10 +157,6 @@ class TorchFamily:
             center=lesson.center,
             scale=lesson.scale,
         )
-
-    def build(self, params: Params, n_columns: int, n_outputs: int) -> torch.nn.Module:  # noqa: ARG002
-        """A new module; a subclass may build one by its own ``params``."""
-        return self.make_module(n_columns, n_outputs)
 
 
 def _check(module: torch.nn.Module) -> None:
