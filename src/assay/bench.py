@@ -162,13 +162,16 @@ def usable_rows(
 
 def unlabelled_rows(bench: Bench, acquired: Acquired, question: Question) -> pl.DataFrame:
     """The rows without a target, typed as the contract says."""
+    import numpy as np
+
     from assay.data.contract import Contract
-    from assay.data.dataset import scan_dataset
+    from assay.data.dataset import scan_dataset, take_rows
     from assay.data.suitability import answered
 
-    frame = scan_dataset(bench.store.artifacts, acquired.content).collect()
-    empty = frame.filter(~answered(frame[question.target])).drop(question.target)
-    return bench.load(Contract, acquired.contract).conform(empty)
+    table = scan_dataset(bench.store.artifacts, acquired.content)
+    empty = ~answered(table.select(question.target).collect().to_series())
+    frame = take_rows(table, np.flatnonzero(empty.to_numpy())).drop(question.target)
+    return bench.load(Contract, acquired.contract).conform(frame)
 
 
 def split_parts(

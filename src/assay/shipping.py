@@ -94,13 +94,15 @@ def score_source(
 
 def training_rows(bench: Bench, run: Run, version: ModelVersion) -> pl.DataFrame:
     """Up to `MEASURED_ROWS` of the rows that a version was trained on."""
+    import numpy as np
+
     from assay.data.split import Split
 
-    split = bench.load(Split, version.split)
-    rows = usable_rows(bench, run.acquired, run.question)[list(split.train)]
-    if rows.height > MEASURED_ROWS:
-        rows = rows.sample(MEASURED_ROWS, seed=run.question.budget.seed)
-    return rows
+    rows = np.asarray(bench.load(Split, version.split).train)
+    if len(rows) > MEASURED_ROWS:
+        draw = np.random.default_rng(run.question.budget.seed)
+        rows = draw.choice(rows, MEASURED_ROWS, replace=False)
+    return usable_rows(bench, run.acquired, run.question, np.sort(rows))
 
 
 @contextmanager

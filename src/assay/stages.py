@@ -153,6 +153,7 @@ def search(bench: Bench, acquired: Acquired) -> Searched:
     entry = bench.note("training started", subject=acquired.dataset, body={"policy": asked.policy})
     train, held_out = split_parts(bench, acquired, question, split)
     found = find_model(bench, acquired, question, train, journal=searches_of(bench))
+    board = _with_split(found.leaderboard, split)
     graph, coded = (compile_plan(found.plan, form) for form in ("columns", "codes"))
     with installed_engines(graph, bench.home) as (engines, absent):
         parity = prove_parity(
@@ -173,17 +174,26 @@ def search(bench: Bench, acquired: Acquired) -> Searched:
         plan=put(plan_to_bytes(found.plan)),
         graph=put(graph),
         coded=put(coded),
-        leaderboard=bench.keep(found.leaderboard),
+        leaderboard=bench.keep(board),
         parity=bench.keep(parity),
         out_of_fold=put(_parquet(found.out_of_fold)),
         trial_answers=put(_parquet(trial_table(found))),
         reference=put(canonical(reference_row(found.plan.inputs, train))),
         notes=found.notes,
         started_entry=entry,
-        summary=_searched(found.leaderboard, graph, parity.rows),
+        summary=_searched(board, graph, parity.rows),
     )
     bench.note("model compiled", subject=left.graph, body={"parity": left.parity})
     return left
+
+
+def _with_split(board: Leaderboard, split: Split) -> Leaderboard:
+    """Who reads the leaderboard is told where the split left rows out."""
+    import msgspec
+
+    if not split.not_drawn:
+        return board
+    return msgspec.structs.replace(board, notes=(split.how, *board.notes))
 
 
 def find_model(

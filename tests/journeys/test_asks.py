@@ -94,6 +94,19 @@ def test_a_warm_start_begins_with_what_won(folder: Path) -> None:
     assert taken
 
 
+def test_the_leaderboard_tells_of_rows_that_the_split_left_out(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import assay.data.split
+
+    whole = asked(folder, BUDGET)
+    assert not any("drawn at random" in note for note in whole.leaderboard.notes)
+    for name, value in {"MOST_CELLS": 10, "LEAST_TRAIN": 150, "MOST_HELD_OUT": 40}.items():
+        monkeypatch.setattr(assay.data.split, name, value)
+    run = asked(folder, BUDGET.replace("trials: 4", "trials: 3"))
+    assert run.leaderboard.notes[0].startswith("190 of 340 rows drawn at random, the others not")
+
+
 def test_every_trial_s_answers_are_kept(folder: Path) -> None:
     import io
 
