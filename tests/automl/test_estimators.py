@@ -17,8 +17,9 @@ from sklearn.base import clone
 from sklearn.model_selection import cross_val_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from assay.automl import estimators, fit_table
-from assay.automl.estimators import AssayClassifier, AssayRegressor, budget_seconds
+from assay.automl import estimator_base, fit_table
+from assay.automl.duration import budget_seconds
+from assay.automl.estimators import AssayClassifier, AssayRegressor
 from assay.automl.search import search
 from assay.errors import (
     InputError,
@@ -332,7 +333,7 @@ def test_a_graph_that_differs_is_refused(
         object.__setattr__(found, "native", lambda X: [part + 1e-3 for part in honest(X)])
         return found
 
-    monkeypatch.setattr(estimators, "search", lies)
+    monkeypatch.setattr(estimator_base, "search", lies)
     with pytest.raises(ParityFailed, match="differ by"):
         AssayClassifier(**QUICK).fit(*houses)
 
@@ -350,7 +351,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         heard.update(options, frame=frame)
         raise Stopped
 
-    monkeypatch.setattr(estimators, "search", listen)
+    monkeypatch.setattr(estimator_base, "search", listen)
     return heard
 
 

@@ -17,7 +17,7 @@ _HOME = {
     "METRICS": "assay.automl.metrics",
     "default_metric": "assay.automl.metrics",
     "find_metric": "assay.automl.metrics",
-    "fit_table": "assay.automl.estimators",
+    "fit_table": "assay.automl.whole_table",
     "SearchResult": "assay.automl.search",
     "SearchSpec": "assay.automl.spec",
 }

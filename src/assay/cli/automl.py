@@ -48,7 +48,7 @@ def automl(
 
     Example: assay automl examples/churn/telco_churn.csv --target churn --out churn-model
     """
-    from assay.automl.estimators import fit_table
+    from assay.automl.whole_table import fit_table
 
     with errors(as_json):
         fitted = fit_table(
