@@ -12,7 +12,7 @@ PATIENCE = 40
 
 SMALL_ROWS = 2000
 """Under so many rows nobody tells when to stop, so defaults are cautious."""
-PACES = ((20_000, 400, 0.05), (300_000, 200, 0.1), (1_000_000, 70, 0.2), (math.inf, 40, 0.3))
+PACES = ((60_000, 400, 0.05), (300_000, 200, 0.1), (1_000_000, 70, 0.2), (math.inf, 40, 0.3))
 """Rounds and step up to so many rows, times classes where each has trees of its own."""
 
 
