@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from multiprocessing.shared_memory import SharedMemory
+from typing import TYPE_CHECKING, Self
 
 from assay.automl.families.fitted import (
     FittedModel,
@@ -93,6 +94,7 @@ class ExplainableBoosting:
         """
         from interpret.glassbox import ExplainableBoostingClassifier, ExplainableBoostingRegressor
 
+        _fork_nothing()
         regression = task.kind == "regression"
         kind = ExplainableBoostingRegressor if regression else ExplainableBoostingClassifier
         unit = unit_of(y, task, loss_of(params))
@@ -126,6 +128,34 @@ class ExplainableBoosting:
             present=() if regression else tuple(int(k) for k in model.classes_),
             unit=unit,
         )
+
+
+def _fork_nothing() -> None:
+    """Have the library keep its one shared byte without a server process.
+
+    It forks that server for a callback's sake in every fit. Forked beside other threads, it may
+    inherit a lock that nobody will release, and then neither it nor this process ever ends.
+    """
+    from interpret.glassbox._ebm import _ebm
+
+    if hasattr(_ebm, "SharedMemoryManager"):
+        _ebm.SharedMemoryManager = _SharedMemory
+
+
+class _SharedMemory:
+    """What the library asks of a manager of shared memory; what was given goes at the end."""
+
+    def __enter__(self) -> Self:
+        self._given: list[SharedMemory] = []
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for memory in self._given:
+            memory.unlink()
+
+    def SharedMemory(self, size: int) -> SharedMemory:  # noqa: N802 - the library's name
+        self._given.append(SharedMemory(create=True, size=size))
+        return self._given[-1]
 
 
 class _Shares:
