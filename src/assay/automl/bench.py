@@ -47,6 +47,8 @@ PROBED_ROWS = 4000
 PROBE_ROWS = 2000
 PATIENCE_S = 30.0
 """How long at the least a fit may wait and run, however little of the budget is left."""
+LEAST_REFIT_S = 0.5
+"""What a final fit may take, however small its share of the time."""
 GRACE_S = 1.5
 """What a fit may overrun its bound by before its worker is killed."""
 
@@ -214,24 +216,24 @@ class Bench:
     ) -> list[FoldFit | Exception]:
         """Fit each on all training rows, with the rounds that cross-validation settled.
 
-        ``seconds`` bounds each fit; one that cannot be fitted in time is an error.
+        ``seconds`` bounds all fits together: each has its share by what it took in a fold. One
+        that cannot be fitted in time is an error.
         """
-        limit = 3600.0 if seconds is None else max(5.0, 3 * seconds) + GRACE_S
-        jobs = [
-            self.workers.submit(
-                fit_part,
-                self.shared,
-                replace(
-                    self.order(attempt.candidate, WHOLE, seconds),
-                    params=attempt.settled,
-                    stops=False,
-                    describe=True,
-                ),
-                seconds=limit,
+        costs = [attempt.fit_s for attempt in attempts]
+        dearest_first = sorted(range(len(attempts)), key=lambda i: -costs[i])
+        whole = _last_end([costs[i] for i in dearest_first], self.workers.slots)
+        jobs: dict[int, Job[FoldFit]] = {}
+        for i in dearest_first:
+            own = None if seconds is None else max(LEAST_REFIT_S, seconds * costs[i] / whole)
+            limit = 3600.0 if own is None else max(5.0, 3 * own) + GRACE_S
+            order = replace(
+                self.order(attempts[i].candidate, WHOLE, own),
+                params=attempts[i].settled,
+                stops=False,
+                describe=True,
             )
-            for attempt in attempts
-        ]
-        return [_outcome(job) for job in jobs]
+            jobs[i] = self.workers.submit(fit_part, self.shared, order, seconds=limit)
+        return [_outcome(jobs[i]) for i in range(len(attempts))]
 
     def probed_s(self, candidate: Candidate, *, limit: float) -> float:
         """Seconds that one fit may take, from a fit on a sample; 0 for few rows.
@@ -449,6 +451,20 @@ class Bench:
         if problem.unlabelled is not None:
             arrays[f"unlabelled-{part}"] = encode_table(features.encoders, problem.unlabelled)
         self.features_of[part] = features
+
+
+def _last_end(costs: Sequence[float], slots: int) -> float:
+    """When the last of some jobs ends that are taken in this order; a little more than 0.
+
+    Examples
+    --------
+    >>> _last_end([8.0, 3.0, 2.0], 2), _last_end([8.0, 3.0, 2.0], 1)
+    (8.0, 13.0)
+    """
+    ends = [0.0] * max(1, slots)
+    for cost in costs:
+        ends[ends.index(min(ends))] += cost
+    return max(*ends, 1e-6)
 
 
 def _outcome(job: Job[FoldFit]) -> FoldFit | Exception:

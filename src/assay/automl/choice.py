@@ -14,8 +14,8 @@ from assay.model.plan import Float64
 
 CANDIDATES = 24
 """Best trials that the ensemble chooses from, and the best of each family beside them."""
-BLENDING_ROWS = 10_000
-"""Rows on which the ensemble is chosen, at most."""
+BLENDING_ROWS, BLENDING_CELLS = 10_000, 400_000
+"""Rows, and rows times outputs, on which the ensemble is chosen, at most."""
 USUAL_MEGABYTES, MOST_MEGABYTES = 10.0, 100.0
 """What the graph should not exceed where no other limit is given, and must not."""
 WORTH = 0.01
@@ -111,7 +111,8 @@ def _candidates(usable: dict[int, Attempt]) -> dict[int, Attempt]:
 
 
 def _weights(attempts: list[Attempt], bench: Bench, kilobytes: float) -> Float64:
-    rows = np.random.default_rng(bench.seed).permutation(len(bench.truth))[:BLENDING_ROWS]
+    most = min(BLENDING_ROWS, BLENDING_CELLS // max(1, attempts[0].answer[0].size))
+    rows = np.random.default_rng(bench.seed).permutation(len(bench.truth))[:most]
     truth, transform, metric = bench.truth[rows], attempts[0].transform, bench.metric
     weights = None if bench.weights is None else bench.weights[rows]
 

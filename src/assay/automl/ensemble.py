@@ -32,7 +32,7 @@ def blend(
     answers : sequence of array
         Out-of-fold answers of each candidate, all of one shape.
     loss : callable
-        Loss of a mean of answers; lower is better.
+        Loss of a mean of answers; lower is better. The array it is given is used again.
     members : int
         Different candidates at most.
     rounds : int
@@ -56,7 +56,7 @@ def blend(
     [0.5, 0.5, 0.0]
     """
     counts = np.zeros(len(answers), dtype=np.int64)
-    total = np.zeros_like(answers[0])
+    total, mean = np.zeros_like(answers[0]), np.empty_like(answers[0])
     needs = np.zeros(len(answers)) if sizes is None else sizes
     best, best_loss = counts, np.inf
     for size in range(1, rounds + 1):
@@ -67,10 +67,13 @@ def blend(
             for i in range(len(answers))
             if counts[i] or not (full or (taken and taken + needs[i] > room))
         ]
-        losses = [loss((total + answers[i]) / size) for i in open_to]
+        losses = []
+        for i in open_to:
+            np.add(total, answers[i], out=mean)  # large arrays made anew cost more than the sum
+            losses.append(loss(np.divide(mean, size, out=mean)))
         pick = open_to[int(np.argmin(losses))]
         counts = counts + (np.arange(len(answers)) == pick)
-        total = total + answers[pick]
+        total += answers[pick]
         if min(losses) < best_loss:
             best, best_loss = counts, min(losses)
     return np.asarray(best / best.sum(), dtype=np.float64)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from assay.automl.bench import GRACE_S, Attempt, Bench, Candidate, FallenBehind, Running
+from assay.automl.choice import choose_within
 from assay.automl.clock import Clock, TooDear
 from assay.automl.engineering import Chosen, choose_extras
 from assay.automl.ensemble import MOST_MEMBERS
@@ -52,6 +53,8 @@ NOISE = 0.005
 REACH = 0.05
 """How far behind the best a trial may be to be reckoned with as a member: a share of what the best
 gained on the constant answer."""
+FREED_SHARE = 0.05
+"""Of the budget, that must come free for a search that had ended to go on."""
 QUICK_FAMILIES = 2
 """How many first families try both scales of a skewed target."""
 ENGINEERING_SHARE = 0.12
@@ -116,10 +119,18 @@ class Hunt:
         self._repeats: Counter[str] = Counter()
         self._flying: deque[tuple[_Ask, Running | Exception]] = deque()
         self._idle = 0
+        self._members: set[int] = set()
+        self._chosen_at = 0
 
     def run(self) -> None:
         """Make all trials; up to ``spec.parallel`` at a time, judged in the order of asking."""
-        for ask in self._schedule():
+        self._make(self._schedule())
+        if self._frees_time():
+            self._make(self._refinements())
+        self._adopt()
+
+    def _make(self, schedule: Iterator[_Ask | None]) -> None:
+        for ask in schedule:
             if ask is None:
                 self._drain()
                 continue
@@ -129,7 +140,6 @@ class Hunt:
             while len(self._flying) >= self._parallel:
                 self._land()
         self._drain()
-        self._adopt()
 
     def admit(self, attempt: Attempt, note: str) -> int:
         """Record a finished trial that no schedule asked for; its number."""
@@ -456,8 +466,27 @@ class Hunt:
             most = (0.5 if not slanted else 0.7) * self.clock.budget_s
             self.clock.reserve_s = min(1.2 * final + closing + slanted, most)
 
+    def _frees_time(self) -> bool:
+        """Whether much of what was kept back comes free once the model is chosen as if at the end.
+
+        The reserve is for the dearest of the trials that may become members; most of them do not.
+        """
+        if not self.clock.bounds or not self.attempts:
+            return False
+        before = max(0.0, self.clock.left_s)
+        chosen = choose_within(self.usable(), self.bench, self.spec.max_megabytes)
+        self._members, self._chosen_at = set(chosen.attempts), len(self.trials)
+        self._keep_reserve()
+        return self.clock.left_s > before + FREED_SHARE * self.clock.budget_s
+
     def _likely_members(self) -> list[Attempt]:
-        """The best trials, but for those too far behind to be given a share in the model."""
+        """The best trials, but for those too far behind to be given a share in the model.
+
+        Once the model was chosen for a first time: its members, and what was tried since.
+        """
+        if self._members:
+            usable = self.usable().items()
+            return [a for n, a in usable if n in self._members or n > self._chosen_at]
         ranked = list(self.usable().values())[: 2 * MOST_MEMBERS]
         near = [
             a for a in ranked if a.loss - ranked[0].loss <= REACH * self.bench.gained(ranked[0])

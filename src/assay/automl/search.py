@@ -312,8 +312,7 @@ def _refitted(choice: Choice, bench: Bench, clock: Clock, spec: SearchSpec) -> A
     numbers = list(choice.attempts)
     seconds = None
     if clock.bounds:
-        waves = -(-len(numbers) // bench.workers.slots)
-        seconds = max(0.5, 0.9 * (clock.budget_s - clock.spent_s) / waves)
+        seconds = max(0.5, 0.9 * (clock.budget_s - clock.spent_s))
     fits = bench.refit(list(choice.attempts.values()), seconds=seconds)
     done = {n: fit for n, fit in zip(numbers, fits, strict=True) if isinstance(fit, FoldFit)}
     if not done:
