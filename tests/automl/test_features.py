@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assay.automl.averages import SMOOTHING
+from assay.automl.averages import SMOOTHING, STEADY
 from assay.automl.family import Task
 from assay.automl.features import (
     MOST_LEVELS,
@@ -174,6 +174,27 @@ def test_fitting_rows_never_see_their_own_answer() -> None:
     X = fitting_matrix(features, table, answers[:, None], seed=0)
     assert np.corrcoef(told(features, table)[:, 0], answers)[0, 1] > 0.6
     assert abs(np.corrcoef(X[:, 0], answers)[0, 1]) < 0.2
+
+
+def test_rows_of_a_frequent_level_all_get_its_own_mean() -> None:
+    """So levels of nearly the same mean stay apart, which means by fold would mix."""
+    cells = ["often"] * STEADY + ["seldom"] * (STEADY - 1)
+    answers = np.random.default_rng(0).normal(size=len(cells))
+    features, table = learned("category", cells, list(answers)), tabled(x=cells)
+    X, served = fitting_matrix(features, table, answers[:, None], seed=0), told(features, table)
+    assert np.array_equal(X[:STEADY, 0], served[:STEADY, 0])
+    assert len(np.unique(X[STEADY:, 0])) == 5
+
+
+def test_a_frequent_level_of_noise_gives_hardly_anything_away() -> None:
+    """The worst case of `STEADY`: 50 levels just frequent enough, and answers of nothing."""
+    rng = np.random.default_rng(1)
+    cells = [f"level {i % 50}" for i in range(50 * STEADY)]
+    answers = rng.normal(size=len(cells))
+    features, table = learned("category", cells, list(answers)), tabled(x=cells)
+    X = fitting_matrix(features, table, answers[:, None], seed=0)
+    explained = np.corrcoef(X[:, 0], answers)[0, 1] ** 2
+    assert explained < 2 / STEADY
 
 
 def test_views() -> None:
