@@ -62,3 +62,10 @@ def test_the_search_stays_over_where_the_members_need_the_time(
     assert not hunt_of({1: 4.0, 2: 4.0, 3: 4.0})._frees_time()
     choose({1}, monkeypatch)
     assert not hunt_of({1: 0.5, 2: 4.0}, bounds=False)._frees_time()
+
+
+def test_choosing_twice_is_left_where_scoring_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    choose({1}, monkeypatch)
+    hunt = hunt_of({1: 0.5, 2: 4.0, 3: 4.0})
+    hunt.bench.score_s = 0.1
+    assert not hunt._frees_time()

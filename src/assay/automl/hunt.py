@@ -470,14 +470,18 @@ class Hunt:
         """Whether much of what was kept back comes free once the model is chosen as if at the end.
 
         The reserve is for the dearest of the trials that may become members; most of them do not.
+        Where scoring is slow, choosing twice would cost more than it frees.
         """
+        worth = FREED_SHARE * self.clock.budget_s
         if not self.clock.bounds or not self.attempts:
+            return False
+        if CLOSING_SCORES * self.bench.score_s > worth:
             return False
         before = max(0.0, self.clock.left_s)
         chosen = choose_within(self.usable(), self.bench, self.spec.max_megabytes)
         self._members, self._chosen_at = set(chosen.attempts), len(self.trials)
         self._keep_reserve()
-        return self.clock.left_s > before + FREED_SHARE * self.clock.budget_s
+        return self.clock.left_s > before + worth
 
     def _likely_members(self) -> list[Attempt]:
         """The best trials, but for those too far behind to be given a share in the model.
