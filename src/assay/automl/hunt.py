@@ -473,12 +473,11 @@ class Hunt:
         Where scoring is slow, choosing twice would cost more than it frees.
         """
         worth = FREED_SHARE * self.clock.budget_s
-        if not self.clock.bounds or not self.attempts:
-            return False
-        if CLOSING_SCORES * self.bench.score_s > worth:
+        usable = self.usable()
+        if not self.clock.bounds or not usable or CLOSING_SCORES * self.bench.score_s > worth:
             return False
         before = max(0.0, self.clock.left_s)
-        chosen = choose_within(self.usable(), self.bench, self.spec.max_megabytes)
+        chosen = choose_within(usable, self.bench, self.spec.max_megabytes)
         self._members, self._chosen_at = set(chosen.attempts), len(self.trials)
         self._keep_reserve()
         return self.clock.left_s > before + worth
