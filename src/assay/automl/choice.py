@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +23,10 @@ WORTH = 0.01
 """What a larger graph must gain: a share of the smaller one's gain on the constant answer."""
 GROWTH = 1.25
 """How much larger than in a fold a member is when it is fitted on all rows, about."""
+BARE_ROW_US = 15.0
+"""What a graph takes for one row beside its members, in microseconds, about."""
+VISIT_US, NUMBER_US = 0.008, 0.0005
+"""For one node of a tree, for one weight, as measured with graphs of the benchmark."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,35 +61,66 @@ class Choice:
         )
 
 
-def choose_within(usable: dict[int, Attempt], bench: Bench, megabytes: float | None) -> Choice:
-    """The best blend within a limit; without one, a large graph only where it gains much."""
+def grown_kilobytes(attempt: Attempt) -> float:
+    """About what a member takes in the graph."""
+    return GROWTH * attempt.kilobytes
+
+
+def row_us(attempt: Attempt) -> float:
+    """About what a member adds to the time of one row, in microseconds.
+
+    A tree is read from its root to a leaf, whatever it weighs; of all else every number is read.
+    """
+    settled, family = attempt.settled, attempt.family
+    trees = settled.get("rounds", settled.get("trees", 0)) if family.needs == "trees" else 0
+    if not trees:
+        return attempt.nodes * NUMBER_US
+    depth = np.log2(max(2.0, attempt.nodes / trees))
+    return float(trees * depth * VISIT_US)
+
+
+def choose_within(
+    usable: dict[int, Attempt], bench: Bench, megabytes: float | None, row_ms: float | None = None
+) -> Choice:
+    """The best blend within a limit; without one, a large graph only where it gains much.
+
+    Where both are limited, the time of a row is what members are chosen by.
+    """
+    if row_ms is not None:
+        room = max(0.0, 1000 * row_ms - BARE_ROW_US)
+        return choose(usable, bench, cost=row_us, room=room)
     if megabytes is not None:
-        return choose(usable, bench, kilobytes=1000 * megabytes)
+        return choose(usable, bench, cost=grown_kilobytes, room=1000 * megabytes)
     small, large = (
-        choose(usable, bench, kilobytes=1000 * room) for room in (USUAL_MEGABYTES, MOST_MEGABYTES)
+        choose(usable, bench, cost=grown_kilobytes, room=1000 * room)
+        for room in (USUAL_MEGABYTES, MOST_MEGABYTES)
     )
     gained = bench.constant_loss - bench.metric.loss(small.score)
     gains = bench.metric.loss(small.score) - bench.metric.loss(large.score)
     return large if gains > WORTH * max(gained, 0.0) else small
 
 
-def choose(usable: dict[int, Attempt], bench: Bench, *, kilobytes: float) -> Choice:
+def choose(
+    usable: dict[int, Attempt], bench: Bench, *, cost: Callable[[Attempt], float], room: float
+) -> Choice:
     """Blend the best trials; a single one where no blend is better.
 
     Parameters
     ----------
     usable : dict of int to Attempt
         Finished trials by number, best first; at least one.
-    kilobytes : float
-        Room in the graph, about. Where not even one trial fits, the smallest is taken.
+    cost : callable
+        What a member takes of the room: `grown_kilobytes` or `row_us`.
+    room : float
+        For all members together. Where not even one trial fits, the least dear is taken.
     """
-    fitting = {n: a for n, a in usable.items() if a.kilobytes * GROWTH <= kilobytes}
+    fitting = {n: a for n, a in usable.items() if cost(a) <= room}
     if not fitting:
-        number = min(usable, key=lambda n: usable[n].kilobytes)
+        number = min(usable, key=lambda n: cost(usable[n]))
         fitting = {number: usable[number]}
     candidates = _candidates(fitting)
     numbers, attempts = list(candidates), list(candidates.values())
-    weights = _weights(attempts, bench, kilobytes)
+    weights = _weights(attempts, bench, np.array([cost(a) for a in attempts]), room)
     mean = np.asarray(np.tensordot(weights, [a.answer for a in attempts], axes=1))
     score = bench.score(mean, attempts[0].transform)
     if bench.metric.loss(score) >= attempts[0].loss:
@@ -110,7 +146,7 @@ def _candidates(usable: dict[int, Attempt]) -> dict[int, Attempt]:
     return {n: a for n, a in usable.items() if n in kept}
 
 
-def _weights(attempts: list[Attempt], bench: Bench, kilobytes: float) -> Float64:
+def _weights(attempts: list[Attempt], bench: Bench, sizes: Float64, room: float) -> Float64:
     most = min(BLENDING_ROWS, BLENDING_CELLS // max(1, attempts[0].answer[0].size))
     rows = np.random.default_rng(bench.seed).permutation(len(bench.truth))[:most]
     truth, transform, metric = bench.truth[rows], attempts[0].transform, bench.metric
@@ -119,8 +155,7 @@ def _weights(attempts: list[Attempt], bench: Bench, kilobytes: float) -> Float64
     def loss(mean: Float64) -> float:
         return metric.loss(metric.score(truth, shown(mean, transform), weights=weights))
 
-    sizes = np.array([a.kilobytes * GROWTH for a in attempts])
-    return blend([a.answer[rows] for a in attempts], loss, sizes=sizes, room=kilobytes)
+    return blend([a.answer[rows] for a in attempts], loss, sizes=sizes, room=room)
 
 
 def _fairest(choice: Choice, candidates: dict[int, Attempt], bench: Bench) -> Choice:

@@ -477,7 +477,7 @@ class Hunt:
         if not self.clock.bounds or not usable or CLOSING_SCORES * self.bench.score_s > worth:
             return False
         before = max(0.0, self.clock.left_s)
-        chosen = choose_within(usable, self.bench, self.spec.max_megabytes)
+        chosen = choose_within(usable, self.bench, self.spec.max_megabytes, self.spec.max_row_ms)
         self._members, self._chosen_at = set(chosen.attempts), len(self.trials)
         self._keep_reserve()
         return self.clock.left_s > before + worth

@@ -22,11 +22,7 @@ from assay.automl.affordable import affordable_folds, affordable_rows
 from assay.automl.assemble import Assembled, assemble, breaks_limit
 from assay.automl.bench import Bench
 from assay.automl.calibrate import Finish, choose_calibration, threshold_metric
-from assay.automl.choice import (
-    GROWTH,
-    Choice,
-    choose_within,
-)
+from assay.automl.choice import Choice, choose_within, grown_kilobytes, row_us
 from assay.automl.clock import Clock
 from assay.automl.comparison import compare
 from assay.automl.contributions import contributions
@@ -287,24 +283,25 @@ def _reporter(news: Progress, clock: Clock) -> Callable[[str, Sequence[Standing]
 
 
 def _build(hunt: Hunt, bench: Bench, spec: SearchSpec) -> tuple[Choice, Assembled]:
-    """Choose, refit and assemble; again without the largest member where a limit is broken."""
+    """Choose, refit and assemble; again without the dearest member where a limit is broken."""
     usable, room = hunt.usable(), spec.max_megabytes
-    chosen = mitigate(choose_within(usable, bench, room), hunt, spec, _finish)
-    built = _refitted(chosen, bench, hunt.clock, spec)
-    while reason := breaks_limit(built.plan, spec):
-        plain = built.choice.plain or built.choice
-        sizes = {n: a.kilobytes for n, a in plain.attempts.items()}
-        largest = max(sizes, key=sizes.__getitem__)
-        usable = {n: a for n, a in usable.items() if n != largest}
+    cost = grown_kilobytes if spec.max_row_ms is None else row_us
+    while True:
+        choice = choose_within(usable, bench, room, spec.max_row_ms)
+        built = _refitted(mitigate(choice, hunt, spec, _finish), bench, hunt.clock, spec)
+        reason = breaks_limit(built.plan, spec)
+        if not reason:
+            return built.choice, built
+        plain = (built.choice.plain or built.choice).attempts
+        dearest = max(plain, key=lambda n: cost(plain[n]))
+        usable = {n: a for n, a in usable.items() if n != dearest}
         if not usable:
             raise InputError(
                 f"No model that was tried keeps the limit: {reason}.",
                 hint="Raise `max_megabytes` or `max_row_ms`, or allow families with small models.",
             )
-        room = GROWTH * max(a.kilobytes for a in usable.values()) / 1000
-        choice = choose_within(usable, bench, min(room, spec.max_megabytes or room))
-        built = _refitted(mitigate(choice, hunt, spec, _finish), bench, hunt.clock, spec)
-    return built.choice, built
+        most = max(map(grown_kilobytes, usable.values())) / 1000
+        room = min(most, spec.max_megabytes or most)
 
 
 def _refitted(choice: Choice, bench: Bench, clock: Clock, spec: SearchSpec) -> Assembled:
