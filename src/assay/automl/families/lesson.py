@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from assay.automl.families.fitted import in_unit, numbered, standard_of, standardised, unit_of
-from assay.automl.family import Answers, Loss, Task
+from assay.automl.families.rounds import Rounds
+from assay.automl.family import Answers, Loss, Params, Task
 from assay.model.plan import Float32, Float64
 
 STEPS = 60
@@ -85,6 +86,12 @@ def learn_units(
         scale=scale,
         unit=unit_of(y, task, loss),
     )
+
+
+def epochs_of(params: Params, *, validated: bool, seconds: float | None) -> Rounds:
+    """As many epochs as asked for; up to twice as many where validation rows tell when to stop."""
+    most = params["rounds"] * (2 if validated else 1)
+    return Rounds(most, seconds=seconds, patience=PATIENCE)
 
 
 def batch_rows(rows: int) -> int:

@@ -14,8 +14,8 @@ from assay.automl.families.fitted import (
     standardised,
     suggest_loss,
 )
-from assay.automl.families.lesson import PATIENCE, Lesson, learn_units
-from assay.automl.families.rounds import SMALL_ROWS, Rounds
+from assay.automl.families.lesson import Lesson, epochs_of, learn_units
+from assay.automl.families.rounds import SMALL_ROWS
 from assay.automl.family import Answers, Loss, Params, Task, Validation, View
 from assay.model.plan import Float32, Float64, Link, Member, NetworkMember
 from assay.question import Kind
@@ -92,8 +92,7 @@ class Network:
 
         from assay.automl.families.network_training import Layers, train
 
-        most = params["rounds"] * (1 if validation is None else 2)
-        epochs = Rounds(most, seconds=seconds, patience=PATIENCE)
+        epochs = epochs_of(params, validated=validation is not None, seconds=seconds)
         lesson = learn_units(X, y, task=task, loss=loss_of(params), weights=weights)
         rows = lesson.rows(X, y, weights)
         held = None if validation is None else lesson.rows(validation.X, validation.y)

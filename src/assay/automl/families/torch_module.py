@@ -8,8 +8,7 @@ from threading import RLock
 from typing import TYPE_CHECKING
 
 from assay.automl.families.fitted import FittedScaled, first_loss, loss_of, suggest_loss
-from assay.automl.families.lesson import PATIENCE, learn_units
-from assay.automl.families.rounds import Rounds
+from assay.automl.families.lesson import epochs_of, learn_units
 from assay.automl.family import Answers, Loss, Params, Task, Validation, View
 from assay.errors import NotCompilable
 from assay.model.plan import Float32, Float64, NetworkMember
@@ -129,8 +128,7 @@ class TorchFamily:
         """
         from assay.automl.families.torch_training import train
 
-        most = params["rounds"] * (1 if validation is None else 2)
-        epochs = Rounds(most, seconds=seconds, patience=PATIENCE)
+        epochs = epochs_of(params, validated=validation is not None, seconds=seconds)
         lesson = learn_units(X, y, task=task, loss=loss_of(params), weights=weights)
         rows = lesson.rows(X, y, weights)
         held = None if validation is None else lesson.rows(validation.X, validation.y)
